@@ -1,0 +1,44 @@
+# make setup   installs what is missing: Debian packages, uv, .venv with everything in it
+# make demo    runs the invoice-ingestion DAG under a real Airflow, on the documents in samples/
+# make test    lint, types and the whole test suite
+# make bench   times pageloom beside the public library and writes benchmarks/RESULTS.md
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON := .venv/bin/python
+STAMP := .venv/.pageloom-set-up
+DEBIAN_PACKAGES := tesseract-ocr fonts-dejavu-core chromium
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: setup demo test lint bench constraints clean
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml components/pyproject.toml provider/pyproject.toml weights/pyproject.toml constraints.txt
+	@missing=""; for p in $(DEBIAN_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then echo "installing$$missing"; \
+	  $(SUDO) apt-get update -qq; $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+	@command -v uv >/dev/null || python3 -m pip install --quiet uv || python3 -m pip install --quiet --break-system-packages uv
+	@[ -x $(PYTHON) ] || uv venv --quiet --python 3.11 .venv
+	uv pip install --quiet --python $(PYTHON) --constraint constraints.txt \
+	  --editable weights --editable 'components[weights,rapidocr]' --editable 'provider[worker]' --group test
+	@touch $@
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+test: lint
+	.venv/bin/pytest -n 2 --dist worksteal
+
+bench: setup
+	$(PYTHON) -m benchmarks.run
+
+constraints: # the newest versions that fit, as name==version, without addresses
+	uv pip compile --quiet --upgrade --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	  --group test components/pyproject.toml provider/pyproject.toml --extra rapidocr \
+	  --no-emit-package pageloom --no-emit-package pageloom-weights --output-file constraints.txt
+
+clean:
+	rm -rf .venv demo-output
