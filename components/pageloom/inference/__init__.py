@@ -1,0 +1,1 @@
+"""Running models over many documents: device, number type, batches by tokens, one row a word."""

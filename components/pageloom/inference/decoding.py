@@ -1,0 +1,125 @@
+"""From the labels of words to entities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Entity", "TagScheme"]
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Entity:
+    """Words `start` to `end` (exclusive) are a `label`; `score` is 0-1."""
+
+    label: str
+    start: int
+    end: int
+    score: float
+
+
+class TagScheme:
+    """The labels of a token classifier, read as BIO or BIOES tags, or as plain labels.
+
+    A label is outside of any entity if it is `O` or has no tag of an entity in its name; where no
+    label carries a prefix, neighbouring words of one label are one entity.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = tuple(labels)
+        self._prefix, self._kind = zip(*(_split(label) for label in labels), strict=True)
+        prefixes = set(self._prefix)
+        if "B" not in prefixes and "S" not in prefixes:
+            # I-total without any B-total, or plain labels: only the kind counts.
+            self._prefix = tuple("" if prefix != "O" else "O" for prefix in self._prefix)
+        self.kinds = tuple(dict.fromkeys(kind for kind in self._kind if kind))
+        self._may_start = np.array([self._starts(p) for p in self._prefix])
+        self._may_end = np.array([self._ends(p) for p in self._prefix])
+        self._allowed = np.array(
+            [[self._follows(a, b) for b in range(len(labels))] for a in range(len(labels))]
+        )
+
+    def _closing(self) -> bool:
+        return "E" in self._prefix
+
+    def _starts(self, prefix: str) -> bool:
+        return prefix not in ("I", "E")
+
+    def _ends(self, prefix: str) -> bool:
+        return prefix not in ("B", "I") if self._closing() else True
+
+    def _follows(self, first: int, second: int) -> bool:
+        inside = self._prefix[second] in ("I", "E")
+        if inside:
+            return self._prefix[first] in ("B", "I") and self._kind[first] == self._kind[second]
+        return self._ends(self._prefix[first])
+
+    def entities(self, logits: Floats, threshold: float = 0.0) -> list[Entity]:
+        """The entities in one page's words.
+
+        The most probable sequence of labels among those that the scheme allows (Viterbi). An
+        entity's score is the mean probability, over its words, of its kind.
+
+        Args:
+            logits: float (words, labels); a row of NaN is a word that the model has not seen, and
+                ends any entity.
+            threshold: entities that score less are dropped.
+        """
+        found: list[Entity] = []
+        seen = ~np.isnan(logits).any(1)
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], seen, [False]))))
+        for first, last in zip(edges[::2], edges[1::2], strict=True):
+            found += self._run(logits[first:last], int(first))
+        return [entity for entity in found if entity.score >= threshold]
+
+    def _run(self, logits: Floats, offset: int) -> list[Entity]:
+        shifted = logits - logits.max(1, keepdims=True)
+        probabilities = np.exp(shifted)
+        probabilities /= probabilities.sum(1, keepdims=True)
+        path = self._best_path(np.log(np.maximum(probabilities, 1e-12)))
+        spans: list[tuple[str, int, int]] = []
+        for word, label in enumerate(path):
+            prefix, kind = self._prefix[label], self._kind[label]
+            if not kind:
+                continue
+            continues = bool(spans) and spans[-1][2] == word and spans[-1][0] == kind
+            if prefix in ("I", "E", "") and continues:
+                spans[-1] = (kind, spans[-1][1], word + 1)
+            else:
+                spans.append((kind, word, word + 1))
+        return [
+            Entity(kind, offset + start, offset + end, self._score(probabilities, kind, start, end))
+            for kind, start, end in spans
+        ]
+
+    def _score(self, probabilities: Floats, kind: str, start: int, end: int) -> float:
+        columns = [index for index, name in enumerate(self._kind) if name == kind]
+        return float(min(1.0, probabilities[start:end, columns].sum(1).mean()))
+
+    def _best_path(self, scores: Floats) -> list[int]:
+        blocked = np.where(self._allowed, 0.0, -np.inf)
+        total = np.where(self._may_start, scores[0], -np.inf)
+        back = np.zeros(scores.shape, dtype=np.int32)
+        for word in range(1, len(scores)):
+            paths = total[:, None] + blocked
+            back[word] = paths.argmax(0)
+            total = paths.max(0) + scores[word]
+        label = int(np.where(self._may_end, total, -np.inf).argmax())
+        path = [label]
+        for word in range(len(scores) - 1, 0, -1):
+            label = int(back[word, label])
+            path.append(label)
+        return path[::-1]
+
+
+def _split(label: str) -> tuple[str, str]:
+    """`B-total` -> (B, total); `O` -> (O, ""); `total` -> ("", total). L and U are E and S."""
+    prefix, dash, kind = label.partition("-")
+    if dash and kind and prefix in ("B", "I", "E", "S", "L", "U"):
+        return {"L": "E", "U": "S"}.get(prefix, prefix), kind
+    return ("O", "") if label.upper() in ("O", "OTHER") else ("", label)

@@ -1,0 +1,200 @@
+"""The engine: pages and windows of many documents through one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from pageloom.inference.batching import batches_by_tokens
+from pageloom.models.pretrained import PretrainedModel
+from pageloom.processing.windows import SPECIAL_TOKENS, LayoutTokens, Window
+
+__all__ = ["Engine", "Item", "inference_copy"]
+
+PAGES_AT_ONCE = 8
+
+ModelT = TypeVar("ModelT", bound=PretrainedModel[Any])
+
+
+class FramingTokenizer(Protocol):
+    """What the engine needs of a tokenizer: the tokens that frame and pad a window."""
+
+    cls_token_id: int
+    sep_token_id: int
+    pad_token_id: int
+    cls_token_box: Sequence[int]
+    sep_token_box: Sequence[int]
+    pad_token_box: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One document as the engine takes it.
+
+    Args:
+        tokens: its subwords and windows.
+        pixels: for each page number that a window is on, uint8 (3, height, width), BGR. Windows of
+            pages that are missing here are not run.
+    """
+
+    tokens: LayoutTokens
+    pixels: Mapping[int, npt.NDArray[np.uint8]]
+
+
+def inference_copy(model: ModelT, device: torch.device, dtype: torch.dtype) -> ModelT:
+    """A copy of `model` made for inference: on `device`, in `dtype`, batch norms folded.
+
+    Parameters that need no change are shared with `model`.
+    """
+    with torch.device("meta"):
+        copy = type(model)(model.config)
+    state = {
+        name: tensor.detach().to(device, dtype if tensor.is_floating_point() else None)
+        for name, tensor in model.state_dict().items()
+    }
+    copy.load_state_dict(state, assign=True)
+    for module in list(copy.modules()):
+        fold = getattr(module, "fold_batch_norm", None)
+        if fold is not None:
+            fold()
+            module.to(memory_format=torch.channels_last)
+    return copy.requires_grad_(False).eval()
+
+
+class Engine:
+    """Runs a head of LayoutLMv2 over documents.
+
+    Args:
+        model: the head, as made by `inference_copy`.
+        tokenizer: its special tokens frame and pad the windows.
+        batch_tokens: most tokens in a batch, padding included.
+    """
+
+    def __init__(
+        self, model: PretrainedModel[Any], tokenizer: FramingTokenizer, batch_tokens: int = 4096
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.batch_tokens = batch_tokens
+
+    @torch.inference_mode()
+    def token_logits(self, items: Sequence[Item]) -> list[npt.NDArray[np.float32]]:
+        """For each document the labels' logits of each word: float32 (words, labels).
+
+        A word is decided by its first subword, in the window that sees it with most context. Words
+        without a subword, or on a page without a picture, have NaN.
+        """
+        labels = self.model.config.num_labels
+        results = [np.full((item.tokens.words, labels), np.nan, dtype=np.float32) for item in items]
+        deciding = [item.tokens.deciding_windows() for item in items]
+        firsts = [_first_subwords(item.tokens.word_index) for item in items]
+        for document, number, output, row in self.run(items):
+            tokens = items[document].tokens
+            start, end = int(tokens.starts[number]), int(tokens.ends[number])
+            here = slice(start, end)
+            wanted = firsts[document][here] & (deciding[document][here] == number)
+            # The first token frames the window.
+            logits = output.logits[row, 1 : 1 + end - start].float().cpu().numpy()
+            results[document][tokens.word_index[here][wanted]] = logits[wanted]
+        return results
+
+    @torch.inference_mode()
+    def run(self, items: Sequence[Item]) -> Iterator[tuple[int, int, Any, int]]:
+        """Run every window of every document.
+
+        Yields (document, window, output of the model, row in it). Each page's picture is encoded
+        once, whatever the number of windows.
+        """
+        places, features = self._encode_pages(items)
+        rows = [
+            (document, number, window)
+            for document, item in enumerate(items)
+            for number, window in enumerate(item.tokens.windows)
+            if (document, window.page) in places
+        ]
+        lengths = [window.end - window.start + SPECIAL_TOKENS for _, _, window in rows]
+        for batch in batches_by_tokens(lengths, self.batch_tokens):
+            chosen = [rows[number] for number in batch]
+            pages = torch.tensor([places[document, window.page] for document, _, window in chosen])
+            inputs = self._frame(
+                [(items[document].tokens, window) for document, _, window in chosen]
+            )
+            output = self._retrying(inputs, features[pages.to(features.device)])
+            for row, (document, number, _) in enumerate(chosen):
+                yield document, number, output, row
+
+    def _encode_pages(self, items: Sequence[Item]) -> tuple[dict[tuple[int, int], int], Tensor]:
+        places: dict[tuple[int, int], int] = {}
+        pictures: list[npt.NDArray[np.uint8]] = []
+        for document, item in enumerate(items):
+            for page in sorted(set(item.tokens.pages.tolist())):
+                if page in item.pixels:
+                    places[document, page] = len(pictures)
+                    pictures.append(item.pixels[page])
+        if not pictures:
+            return places, torch.zeros(0)
+        visual: Callable[[Tensor], Tensor] = self._base().visual
+        parts = []
+        for first in range(0, len(pictures), PAGES_AT_ONCE):
+            images = torch.from_numpy(np.stack(pictures[first : first + PAGES_AT_ONCE]))
+            images = images.to(self.model.device).contiguous(memory_format=torch.channels_last)
+            parts.append(visual(images))
+        return places, torch.cat(parts)
+
+    def _base(self) -> Any:
+        return getattr(self.model, self.model.base_prefix, self.model)
+
+    def _frame(self, windows: Sequence[tuple[LayoutTokens, Window]]) -> dict[str, Tensor]:
+        tokenizer = self.tokenizer
+        longest = max(window.end - window.start for _, window in windows) + SPECIAL_TOKENS
+        ids = np.full((len(windows), longest), tokenizer.pad_token_id, dtype=np.int64)
+        boxes = np.empty((len(windows), longest, 4), dtype=np.int64)
+        boxes[:] = tokenizer.pad_token_box
+        mask = np.zeros((len(windows), longest), dtype=np.int64)
+        for row, (tokens, window) in enumerate(windows):
+            inside, stop = slice(window.start, window.end), window.end - window.start + 1
+            ids[row, 0], boxes[row, 0] = tokenizer.cls_token_id, tokenizer.cls_token_box
+            ids[row, 1:stop], boxes[row, 1:stop] = tokens.input_ids[inside], tokens.boxes[inside]
+            ids[row, stop], boxes[row, stop] = tokenizer.sep_token_id, tokenizer.sep_token_box
+            mask[row, : stop + 1] = 1
+        device = self.model.device
+        return {
+            "input_ids": torch.from_numpy(ids).to(device),
+            "bbox": torch.from_numpy(boxes).to(device),
+            "attention_mask": torch.from_numpy(mask).to(device),
+        }
+
+    def _retrying(self, inputs: dict[str, Tensor], features: Tensor) -> Any:
+        """One batch; once more in halves if the device has too little memory for it."""
+        try:
+            return self.model(**inputs, image_features=features)
+        except torch.OutOfMemoryError:
+            size = len(features)
+            if size == 1:
+                raise
+            torch.cuda.empty_cache()
+        half = size // 2
+        parts = [
+            self.model(
+                **{name: tensor[rows] for name, tensor in inputs.items()},
+                image_features=features[rows],
+            )
+            for rows in (slice(0, half), slice(half, size))
+        ]
+        joined = {
+            name: torch.cat([getattr(part, name) for part in parts])
+            for name, value in vars(parts[0]).items()
+            if isinstance(value, Tensor)
+        }
+        return type(parts[0])(**joined)
+
+
+def _first_subwords(word_index: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:
+    """True where a word begins."""
+    return np.concatenate(([True], word_index[1:] != word_index[:-1]))[: len(word_index)]

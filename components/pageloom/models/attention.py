@@ -1,0 +1,145 @@
+"""Attention without padding.
+
+A batch of sequences of different lengths is *packed*: the tokens that the attention mask keeps
+stand one after the other in one tensor (tokens, hidden), so linear layers never see padding.
+Attention itself runs sequence by sequence on the CPU, and on a padded view on an accelerator,
+where many small kernels would cost more than the padding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["Packing", "attend", "attention_weights", "relative_position_bucket"]
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Which places of a padded (batch, length) tensor hold tokens.
+
+    `mask` bool (batch, length); `index` int64 (tokens,): the flat places where it is true;
+    `lengths`: tokens of each sequence.
+    """
+
+    mask: Tensor
+    index: Tensor
+    lengths: tuple[int, ...]
+
+    @classmethod
+    def from_mask(cls, mask: Tensor) -> Packing:
+        """From an attention mask (batch, length), non-zero where there is a token."""
+        mask = mask.bool()
+        index = mask.flatten().nonzero().squeeze(1)
+        return cls(mask, index, tuple(mask.sum(1).tolist()))
+
+    @cached_property
+    def dense(self) -> Packing:
+        """The same sequences, each moved to the left of as few columns as the longest needs."""
+        lengths = torch.tensor(self.lengths, device=self.mask.device)
+        columns = torch.arange(max(self.lengths, default=0), device=self.mask.device)
+        return Packing.from_mask(columns < lengths[:, None])
+
+    def pack(self, padded: Tensor) -> Tensor:
+        """(batch, length, ...) -> (tokens, ...)."""
+        return padded.flatten(0, 1).index_select(0, self.index)
+
+    def pad(self, packed: Tensor, value: float = 0.0) -> Tensor:
+        """(tokens, ...) -> (batch, length, ...), `value` where there is no token."""
+        if len(self.index) == self.mask.numel():
+            return packed.view(*self.mask.shape, *packed.shape[1:])
+        rows = packed.new_full((self.mask.numel(), *packed.shape[1:]), value)
+        return rows.index_copy(0, self.index, packed).view(*self.mask.shape, *packed.shape[1:])
+
+
+def relative_position_bucket(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
+    """The bucket of each signed distance, int64, same shape, 0 <= bucket < `buckets`.
+
+    Half of the buckets are for each sign; of these, half are for single distances and the rest grow
+    logarithmically up to `max_distance`, beyond which all share the last (Raffel et al. 2020,
+    section 2.1; LayoutLMv2, Xu et al. 2021, section 2.2).
+    """
+    half = buckets // 2
+    exact = half // 2
+    size = distance.abs()
+    # Distances under `exact` take the other branch; the clamp keeps log(0) out.
+    growth = torch.log(size.clamp(min=1).float() / exact) / math.log(max_distance / exact)
+    large = (exact + (growth * (half - exact)).long()).clamp(max=half - 1)
+    return torch.where(size < exact, size, large) + (distance > 0) * half
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    packing: Packing,
+    biases: Sequence[Tensor] | None,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Scaled dot-product attention within each sequence of a packed batch.
+
+    Args:
+        query, key, value: (tokens, heads, size), packed.
+        packing: the sequences.
+        biases: what is added to the scaled scores: on the CPU one (heads, n, n) a sequence; on an
+            accelerator a single (batch, heads, longest, longest), minus infinity at padded keys.
+            `None`: nothing is added.
+        dropout: the probability with which an attention weight is zeroed.
+
+    Returns (tokens, heads * size).
+    """
+    if query.device.type == "cpu":
+        parts = []
+        splits = (x.split(packing.lengths) for x in (query, key, value))
+        for number, (q, k, v) in enumerate(zip(*splits, strict=True)):
+            bias = None if biases is None else biases[number]
+            parts.append(
+                F.scaled_dot_product_attention(
+                    q.transpose(0, 1).unsqueeze(0),
+                    k.transpose(0, 1).unsqueeze(0),
+                    v.transpose(0, 1).unsqueeze(0),
+                    attn_mask=None if bias is None else bias.unsqueeze(0),
+                    dropout_p=dropout,
+                )
+                .squeeze(0)
+                .transpose(0, 1)
+            )
+        return torch.cat(parts).flatten(1)
+    rows = packing.dense
+    q, k, v = (rows.pad(x).transpose(1, 2) for x in (query, key, value))
+    mask = rows.mask[:, None, None, :] if biases is None else biases[0]
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+    return rows.pack(out.transpose(1, 2)).flatten(1)
+
+
+def attention_weights(
+    query: Tensor, key: Tensor, packing: Packing, biases: Sequence[Tensor] | None
+) -> Tensor:
+    """The weights that `attend` uses without dropout: (batch, heads, length, length) over the
+    padded length, zero where there is no token. Arguments as for `attend`.
+    """
+    batch, length = packing.mask.shape
+    heads, size = query.shape[1:]
+    weights = query.new_zeros(batch, heads, length, length)
+    splits = (x.split(packing.lengths) for x in (query, key))
+    for number, (q, k) in enumerate(zip(*splits, strict=True)):
+        scores = torch.einsum("qhd,khd->hqk", q, k) / math.sqrt(size)
+        if biases is not None:
+            n = len(q)
+            scores = (
+                scores
+                + (
+                    biases[number]
+                    if len(biases) > 1 or q.device.type == "cpu"
+                    else biases[0][number]
+                )[:, :n, :n]
+            )
+        places = packing.mask[number].nonzero().squeeze(1)
+        weights[number, :, places[:, None], places] = scores.softmax(-1).to(weights.dtype)
+    return weights

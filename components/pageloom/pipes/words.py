@@ -1,0 +1,30 @@
+"""From a `Doc` to what the rooms below take: words, boxes, pages, pixels."""
+
+from __future__ import annotations
+
+from spacy.tokens import Doc
+
+from pageloom.processing.windows import LayoutTokens, WordTokenizer, encode_words
+
+__all__ = ["encode_doc"]
+
+
+def encode_doc(doc: Doc, tokenizer: WordTokenizer, max_length: int, stride: int) -> LayoutTokens:
+    """The document's windows: those that a `layout_tokenizer` with this tokenizer has left in
+    `doc._.layout_tokens`, or else new ones, which are left there.
+    """
+    kept = doc._.layout_tokens.get(tokenizer.fingerprint)
+    if kept is not None and kept["words"] == len(doc):
+        return LayoutTokens.from_dict(kept)
+    words, boxes, pages = [], [], []
+    page = 1
+    for token in doc:
+        # A token without a page, such as one that a user added, stays on the page before it.
+        page = token._.page or page
+        # Blanks have no box of their own and would not be a word to the model.
+        words.append("" if token.is_space else token.text)
+        boxes.append(token._.box)
+        pages.append(page)
+    encoded = encode_words(tokenizer, words, boxes, pages, max_length=max_length, stride=stride)
+    doc._.layout_tokens[tokenizer.fingerprint] = encoded.to_dict()
+    return encoded

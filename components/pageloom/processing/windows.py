@@ -1,0 +1,179 @@
+"""From a document's words to overlapping windows of subwords, and back to one row a word.
+
+Training and inference use this code alike. A window never straddles two pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["LayoutTokens", "Window", "encode_words", "window_bounds"]
+
+IntArray = npt.NDArray[np.integer[Any]]
+Box = tuple[int, int, int, int]
+
+SPECIAL_TOKENS = 2
+"""Each window is framed by a token before and one after."""
+
+
+class WordTokenizer(Protocol):
+    """What `encode_words` needs of a tokenizer."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of everything that decides the ids."""
+        ...
+
+    def subwords(self, words: Sequence[str]) -> tuple[IntArray, IntArray]:
+        """Ids and word index, both (subwords,), without special tokens."""
+        ...
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window: subwords `start` to `end` (exclusive) of a document, all on page `page`."""
+
+    start: int
+    end: int
+    page: int
+
+
+@dataclass(frozen=True)
+class LayoutTokens:
+    """A document's subwords and its windows, without special tokens.
+
+    Args:
+        fingerprint: of the tokenizer that made the ids.
+        words: how many words the document has.
+        input_ids: int32 (subwords,).
+        boxes: int16 (subwords, 4) on 0-1000; each subword has its word's box.
+        word_index: int32 (subwords,), ascending.
+        starts, ends, pages: int32 (windows,): each window's subwords and its page's number.
+    """
+
+    fingerprint: str
+    words: int
+    input_ids: IntArray
+    boxes: IntArray
+    word_index: IntArray
+    starts: IntArray
+    ends: IntArray
+    pages: IntArray
+
+    @property
+    def windows(self) -> list[Window]:
+        """The windows, page by page."""
+        rows = zip(self.starts.tolist(), self.ends.tolist(), self.pages.tolist(), strict=True)
+        return [Window(*row) for row in rows]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values and arrays, which msgpack can write."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> LayoutTokens:
+        """The inverse of `to_dict`."""
+        return cls(**values)
+
+    def deciding_windows(self) -> IntArray:
+        """For each subword, the window that sees it with most context: int32 (subwords,).
+
+        Context is the distance to the window's nearer edge; the edge of a page is none, since there
+        is nothing beyond it.
+        """
+        best = np.full(len(self.input_ids), -1, dtype=np.int64)
+        chosen = np.zeros(len(self.input_ids), dtype=np.int32)
+        reversed_rows = zip(self.pages[::-1].tolist(), self.starts[::-1].tolist(), strict=True)
+        first = dict(reversed_rows)
+        last = dict(zip(self.pages.tolist(), self.ends.tolist(), strict=True))
+        far = len(self.input_ids)
+        for number, window in enumerate(self.windows):
+            places = np.arange(window.start, window.end)
+            left = places - window.start + (far if window.start == first[window.page] else 0)
+            right = window.end - 1 - places + (far if window.end == last[window.page] else 0)
+            context = np.minimum(left, right)
+            better = context > best[window.start : window.end]
+            best[window.start : window.end][better] = context[better]
+            chosen[window.start : window.end][better] = number
+        return chosen
+
+
+def window_bounds(length: int, capacity: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Bounds of the fewest windows of at most `capacity` that cover `length` and overlap by at
+    least `overlap`; their sizes differ by no more than one. Nothing for a length of zero.
+
+    Raises `ValueError` unless 0 <= overlap < capacity.
+    """
+    if not 0 <= overlap < capacity:
+        raise ValueError(
+            f"stride {overlap} must be at least 0 and less than the {capacity} subwords of a window"
+        )
+    if length <= 0:
+        return
+    count = 1 if length <= capacity else -(-(length - overlap) // (capacity - overlap))
+    for number in range(count):
+        # Starts are spread evenly; each window then reaches `overlap` into the next.
+        start = number * (length - overlap) // count if count > 1 else 0
+        end = (number + 1) * (length - overlap) // count + overlap if count > 1 else length
+        yield start, end
+
+
+def encode_words(
+    tokenizer: WordTokenizer,
+    words: Sequence[str],
+    boxes: Sequence[Box | None],
+    pages: Sequence[int],
+    *,
+    max_length: int = 512,
+    stride: int = 128,
+) -> LayoutTokens:
+    """Encode a document.
+
+    Args:
+        tokenizer: gives the subwords.
+        words, boxes, pages: one of each a word; a box lies on 0-1000 and is clamped to it, `None`
+            becomes (0, 0, 0, 0); pages ascend.
+        max_length: subwords in a window, special tokens included.
+        stride: subwords that two neighbouring windows share.
+
+    Raises `ValueError` if the three differ in length or the window is too small for the stride.
+    """
+    if not len(words) == len(boxes) == len(pages):
+        raise ValueError(
+            f"{len(words)} words, {len(boxes)} boxes and {len(pages)} pages: "
+            "give one box and one page a word"
+        )
+    capacity = max_length - SPECIAL_TOKENS
+    if not 0 <= stride < capacity:
+        raise ValueError(
+            f"max_length {max_length} leaves {capacity} subwords in a window; "
+            f"stride {stride} must be at least 0 and less than that"
+        )
+    ids, word_index = tokenizer.subwords(words)
+    corners = np.array([box or (0, 0, 0, 0) for box in boxes], dtype=np.int64).reshape(-1, 4)
+    corners = corners.clip(0, 1000)
+    # A box with swapped corners would have a negative size, which no embedding stands for.
+    corners[:, 2:] = np.maximum(corners[:, 2:], corners[:, :2])
+    page_of = np.array(pages, dtype=np.int32)[word_index]
+    edges = np.flatnonzero(np.diff(page_of)) + 1
+    starts, ends, numbers = [], [], []
+    for first, last in zip([0, *edges], [*edges, len(ids)], strict=True):
+        for start, end in window_bounds(last - first, capacity, stride):
+            starts.append(first + start)
+            ends.append(first + end)
+            numbers.append(page_of[first])
+    return LayoutTokens(
+        fingerprint=tokenizer.fingerprint,
+        words=len(words),
+        input_ids=ids.astype(np.int32),
+        boxes=corners[word_index].astype(np.int16),
+        word_index=word_index.astype(np.int32),
+        starts=np.array(starts, dtype=np.int32),
+        ends=np.array(ends, dtype=np.int32),
+        pages=np.array(numbers, dtype=np.int32),
+    )
