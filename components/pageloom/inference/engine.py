@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,24 +13,19 @@ from torch import Tensor
 
 from pageloom.inference.batching import batches_by_tokens
 from pageloom.models.pretrained import PretrainedModel
-from pageloom.processing.windows import SPECIAL_TOKENS, LayoutTokens, Window
+from pageloom.processing.windows import (
+    SPECIAL_TOKENS,
+    FramingTokenizer,
+    LayoutTokens,
+    first_subwords,
+    frame_windows,
+)
 
 __all__ = ["Engine", "Item", "inference_copy"]
 
 PAGES_AT_ONCE = 8
 
 ModelT = TypeVar("ModelT", bound=PretrainedModel[Any])
-
-
-class FramingTokenizer(Protocol):
-    """What the engine needs of a tokenizer: the tokens that frame and pad a window."""
-
-    cls_token_id: int
-    sep_token_id: int
-    pad_token_id: int
-    cls_token_box: Sequence[int]
-    sep_token_box: Sequence[int]
-    pad_token_box: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,7 @@ class Engine:
         labels = self.model.config.num_labels
         results = [np.full((item.tokens.words, labels), np.nan, dtype=np.float32) for item in items]
         deciding = [item.tokens.deciding_windows() for item in items]
-        firsts = [_first_subwords(item.tokens.word_index) for item in items]
+        firsts = [first_subwords(item.tokens.word_index) for item in items]
         for document, number, output, row in self.run(items):
             tokens = items[document].tokens
             start, end = int(tokens.starts[number]), int(tokens.ends[number])
@@ -122,9 +117,11 @@ class Engine:
         for batch in batches_by_tokens(lengths, self.batch_tokens):
             chosen = [rows[number] for number in batch]
             pages = torch.tensor([places[document, window.page] for document, _, window in chosen])
-            inputs = self._frame(
-                [(items[document].tokens, window) for document, _, window in chosen]
+            framed = frame_windows(
+                self.tokenizer, [(items[document].tokens, window) for document, _, window in chosen]
             )
+            device = self.model.device
+            inputs = {name: torch.from_numpy(rows).to(device) for name, rows in framed.items()}
             output = self._retrying(inputs, features[pages.to(features.device)])
             for row, (document, number, _) in enumerate(chosen):
                 yield document, number, output, row
@@ -150,26 +147,6 @@ class Engine:
     def _base(self) -> Any:
         return getattr(self.model, self.model.base_prefix, self.model)
 
-    def _frame(self, windows: Sequence[tuple[LayoutTokens, Window]]) -> dict[str, Tensor]:
-        tokenizer = self.tokenizer
-        longest = max(window.end - window.start for _, window in windows) + SPECIAL_TOKENS
-        ids = np.full((len(windows), longest), tokenizer.pad_token_id, dtype=np.int64)
-        boxes = np.empty((len(windows), longest, 4), dtype=np.int64)
-        boxes[:] = tokenizer.pad_token_box
-        mask = np.zeros((len(windows), longest), dtype=np.int64)
-        for row, (tokens, window) in enumerate(windows):
-            inside, stop = slice(window.start, window.end), window.end - window.start + 1
-            ids[row, 0], boxes[row, 0] = tokenizer.cls_token_id, tokenizer.cls_token_box
-            ids[row, 1:stop], boxes[row, 1:stop] = tokens.input_ids[inside], tokens.boxes[inside]
-            ids[row, stop], boxes[row, stop] = tokenizer.sep_token_id, tokenizer.sep_token_box
-            mask[row, : stop + 1] = 1
-        device = self.model.device
-        return {
-            "input_ids": torch.from_numpy(ids).to(device),
-            "bbox": torch.from_numpy(boxes).to(device),
-            "attention_mask": torch.from_numpy(mask).to(device),
-        }
-
     def _retrying(self, inputs: dict[str, Tensor], features: Tensor) -> Any:
         """One batch; once more in halves if the device has too little memory for it."""
         try:
@@ -193,8 +170,3 @@ class Engine:
             if isinstance(value, Tensor)
         }
         return type(parts[0])(**joined)
-
-
-def _first_subwords(word_index: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:
-    """True where a word begins."""
-    return np.concatenate(([True], word_index[1:] != word_index[:-1]))[: len(word_index)]

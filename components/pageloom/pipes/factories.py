@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pageloom.document import DocumentReader
+    from pageloom.ocr import Engine
     from pageloom.pipes.layout_tokenizer import LayoutTokenizer
     from pageloom.pipes.layoutlmv2_tagger import LayoutLMv2Tagger
     from pageloom.pipes.ocr import Ocr
@@ -59,14 +60,14 @@ TAGGER_CONFIG: dict[str, Any] = {
 
 
 def document_reader(
-    dpi: int = 200, password: str | None = None
+    dpi: int = 200, password: str | None = None, max_pixels: int = 89_000_000
 ) -> Callable[[Language], DocumentReader]:
     """The tokenizer `pageloom.DocumentReader.v1`: `nlp("invoice.pdf")` opens the document."""
 
     def make(nlp: Language) -> DocumentReader:
         from pageloom.document import DocumentReader
 
-        return DocumentReader(nlp.vocab, dpi=dpi, password=password)
+        return DocumentReader(nlp.vocab, dpi=dpi, password=password, max_pixels=max_pixels)
 
     return make
 
@@ -151,22 +152,25 @@ def layoutlmv2_tagger(
     )
 
 
-def tesseract() -> type:
+def tesseract(lang: str = "eng", psm: int = 3) -> Engine:
     """`pageloom.Tesseract.v1`: the Tesseract program, through pytesseract."""
     from pageloom.ocr import Tesseract
 
-    return Tesseract
+    return Tesseract(lang, psm)
 
 
-def tesserocr() -> type:
+def tesserocr(lang: str = "eng", psm: int = 3) -> Engine:
     """`pageloom.Tesserocr.v1`: Tesseract's library in this process, through tesserocr."""
     from pageloom.ocr import Tesserocr
 
-    return Tesserocr
+    return Tesserocr(lang, psm)
 
 
-def rapidocr() -> type:
-    """`pageloom.RapidOcr.v1`: the ONNX models in the rapidocr wheel; no system package."""
+def rapidocr(lang: str = "eng", psm: int = 3) -> Engine:
+    """`pageloom.RapidOcr.v1`: the ONNX models in the rapidocr wheel; no system package.
+
+    Its one model needs neither setting.
+    """
     from pageloom.ocr import RapidOcr
 
-    return RapidOcr
+    return RapidOcr()

@@ -12,7 +12,16 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LayoutTokens", "Window", "encode_words", "window_bounds"]
+__all__ = [
+    "FramingTokenizer",
+    "LayoutTokens",
+    "Window",
+    "WordTokenizer",
+    "encode_words",
+    "first_subwords",
+    "frame_windows",
+    "window_bounds",
+]
 
 IntArray = npt.NDArray[np.integer[Any]]
 Box = tuple[int, int, int, int]
@@ -32,6 +41,17 @@ class WordTokenizer(Protocol):
     def subwords(self, words: Sequence[str]) -> tuple[IntArray, IntArray]:
         """Ids and word index, both (subwords,), without special tokens."""
         ...
+
+
+class FramingTokenizer(Protocol):
+    """What `frame_windows` needs of a tokenizer: the tokens that frame and pad a window."""
+
+    cls_token_id: int
+    sep_token_id: int
+    pad_token_id: int
+    cls_token_box: Sequence[int]
+    sep_token_box: Sequence[int]
+    pad_token_box: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -177,3 +197,28 @@ def encode_words(
         ends=np.array(ends, dtype=np.int32),
         pages=np.array(numbers, dtype=np.int32),
     )
+
+
+def first_subwords(word_index: IntArray) -> npt.NDArray[np.bool_]:
+    """True where a word begins: bool (subwords,)."""
+    return np.concatenate(([True], word_index[1:] != word_index[:-1]))[: len(word_index)]
+
+
+def frame_windows(
+    tokenizer: FramingTokenizer, windows: Sequence[tuple[LayoutTokens, Window]]
+) -> dict[str, npt.NDArray[np.int64]]:
+    """A batch for the model: `input_ids` and `attention_mask` (windows, longest), `bbox` (windows,
+    longest, 4), each window framed by its special tokens and padded to the longest.
+    """
+    longest = max(window.end - window.start for _, window in windows) + SPECIAL_TOKENS
+    ids = np.full((len(windows), longest), tokenizer.pad_token_id, dtype=np.int64)
+    boxes = np.empty((len(windows), longest, 4), dtype=np.int64)
+    boxes[:] = tokenizer.pad_token_box
+    mask = np.zeros((len(windows), longest), dtype=np.int64)
+    for row, (tokens, window) in enumerate(windows):
+        inside, stop = slice(window.start, window.end), window.end - window.start + 1
+        ids[row, 0], boxes[row, 0] = tokenizer.cls_token_id, tokenizer.cls_token_box
+        ids[row, 1:stop], boxes[row, 1:stop] = tokens.input_ids[inside], tokens.boxes[inside]
+        ids[row, stop], boxes[row, stop] = tokenizer.sep_token_id, tokenizer.sep_token_box
+        mask[row, : stop + 1] = 1
+    return {"input_ids": ids, "bbox": boxes, "attention_mask": mask}

@@ -1,0 +1,47 @@
+"""Finding an OCR engine by name."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from catalogue import RegistryError
+from spacy.util import registry
+
+from pageloom.errors import EngineError
+from pageloom.ocr.word import Engine
+
+__all__ = ["ENGINES", "make_engine"]
+
+ENGINES = {
+    "tesseract": "pageloom.Tesseract.v1",
+    "tesserocr": "pageloom.Tesserocr.v1",
+    "rapidocr": "pageloom.RapidOcr.v1",
+}
+
+
+def make_engine(name: str, *, lang: str = "eng", psm: int = 3) -> Engine:
+    """The engine of that name.
+
+    Args:
+        name: "tesseract", "tesserocr", "rapidocr", or a name in `spacy.registry.misc`, whose
+            function is called with `lang` and `psm`.
+        lang: as the engine understands it.
+        psm: Tesseract's page segmentation mode.
+
+    Raises:
+        EngineError: there is no engine of that name, or it refuses its settings.
+    """
+    try:
+        make = registry.misc.get(ENGINES.get(name, name))
+    except RegistryError as error:
+        raise EngineError(
+            f"engine={name!r}: there is no such OCR engine; use {', '.join(map(repr, ENGINES))}, "
+            "or register yours with spacy.registry.misc"
+        ) from error
+    engine = make(lang=lang, psm=psm)
+    if not callable(getattr(engine, "read", None)):
+        raise EngineError(
+            f"engine={name!r}: the registered function returned a {type(engine).__name__}, which "
+            "has no method read(image, dpi)"
+        )
+    return cast(Engine, engine)

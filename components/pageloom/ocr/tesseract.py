@@ -1,0 +1,207 @@
+"""Tesseract: the program through pytesseract, or its library through tesserocr."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections import ChainMap
+from typing import TYPE_CHECKING, Any
+
+from pageloom.errors import EngineError
+from pageloom.ocr.pool import Pool
+from pageloom.ocr.word import Word, clean
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["Tesseract", "Tesserocr", "read_tsv"]
+
+_LANG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_/]*(\+[A-Za-z0-9][A-Za-z0-9_/]*)*")
+_TEXTLESS_MODES = (0, 2)
+_INSTALL = "install it: apt-get install tesseract-ocr (or the package of your system)"
+
+
+def _check(lang: str, psm: int) -> None:
+    if not _LANG.fullmatch(lang):
+        raise EngineError(
+            f'lang={lang!r} is no list of Tesseract languages; give e.g. "eng" or "eng+deu"'
+        )
+    if not 0 <= psm <= 13 or psm in _TEXTLESS_MODES:
+        raise EngineError(
+            f"psm={psm}: give a page segmentation mode that reads text: 1 or 3 to 13 (3: a page, "
+            "6: one block, 7: one line, 11: sparse text)"
+        )
+
+
+def _missing_languages(lang: str, installed: set[str]) -> EngineError | None:
+    missing = [name for name in lang.split("+") if name not in installed]
+    if not missing:
+        return None
+    packages = " ".join(f"tesseract-ocr-{name.lower().replace('_', '-')}" for name in missing)
+    return EngineError(
+        f"Tesseract has no language {', '.join(map(repr, missing))} (installed: "
+        f"{', '.join(sorted(installed)) or 'none'}); install it: apt-get install {packages}"
+    )
+
+
+def read_tsv(tsv: str) -> list[Word]:
+    """The words of Tesseract's TSV output; blocks and lines are numbered from 0 in its order."""
+    words: list[Word] = []
+    lines: dict[tuple[int, int, int], int] = {}
+    blocks: dict[int, int] = {}
+    for row in tsv.split("\n"):
+        cells = row.rstrip("\r").split("\t")
+        if len(cells) < 12 or cells[0] != "5":  # level 5 is a word; pages, blocks, lines above
+            continue
+        text = clean("".join(cells[11:]))
+        if not text:
+            continue
+        block, paragraph, line = (int(cell) for cell in cells[2:5])
+        x, y, width, height = (float(cell) for cell in cells[6:10])
+        words.append(
+            Word(
+                text,
+                (x, y, x + width, y + height),
+                min(1.0, max(0.0, float(cells[10]) / 100)),
+                lines.setdefault((block, paragraph, line), len(lines)),
+                blocks.setdefault(block, len(blocks)),
+            )
+        )
+    return words
+
+
+class Tesseract:
+    """The Tesseract program, one process a page and one thread a process.
+
+    More threads in one process are slower than one, many times so where processes share the cores:
+    run pages side by side instead (the component's `workers`).
+
+    Args:
+        lang: installed languages, as in "eng+deu".
+        psm: page segmentation mode, 1 or 3 to 13.
+
+    Raises:
+        EngineError: `lang` or `psm` cannot be. What is not installed shows at the first page.
+    """
+
+    def __init__(self, lang: str = "eng", psm: int = 3) -> None:
+        _check(lang, psm)
+        self.lang = lang
+        self.psm = psm
+        self._ready = False
+
+    def check(self) -> None:
+        """Find out whether the program and its languages are there.
+
+        Raises:
+            EngineError: they are not; the message has the line that installs them.
+        """
+        if self._ready:
+            return
+        pytesseract = _pytesseract()
+        try:
+            installed = set(pytesseract.get_languages(config=""))
+        except (pytesseract.TesseractNotFoundError, OSError) as error:
+            raise EngineError(
+                f"the program {pytesseract.pytesseract.tesseract_cmd!r} is not installed or not in "
+                f"PATH; {_INSTALL}"
+            ) from error
+        missing = _missing_languages(self.lang, installed)
+        if missing is not None:
+            raise missing
+        self._ready = True
+
+    def read(self, image: Image.Image, dpi: int | None = None) -> list[Word]:
+        """See `Engine.read`."""
+        self.check()
+        pytesseract = _pytesseract()
+        # Uncompressed: encoding a PNG for the program takes longer than writing and reading it.
+        picture = image.copy()
+        picture.format = "PPM"
+        config = f"--psm {self.psm}" + (f" --dpi {dpi}" if dpi else "")
+        try:
+            tsv = pytesseract.image_to_data(picture, lang=self.lang, config=config)
+        except pytesseract.TesseractNotFoundError as error:
+            self._ready = False
+            raise EngineError(f"Tesseract is not in PATH any more; {_INSTALL}") from error
+        except (pytesseract.TesseractError, RuntimeError, OSError) as error:
+            raise EngineError(
+                f"Tesseract failed on a {image.width} x {image.height} page: {error}"
+            ) from error
+        return read_tsv(tsv)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"lang": self.lang, "psm": self.psm, "_ready": False}
+
+
+_ENVIRONMENT = threading.Lock()
+
+
+def _pytesseract() -> Any:
+    import pytesseract
+
+    module = pytesseract.pytesseract
+    with _ENVIRONMENT:
+        # The limit belongs to the child alone: in this process it would bind torch's threads too.
+        if module.environ is os.environ:
+            module.environ = ChainMap({"OMP_THREAD_LIMIT": "1"}, os.environ)
+    return pytesseract
+
+
+class Tesserocr:
+    """Tesseract's library in this process, without a process a page.
+
+    It obeys `OMP_THREAD_LIMIT` of this process's environment: set it to 1 before Python starts.
+
+    Args:
+        lang: installed languages, as in "eng+deu".
+        psm: page segmentation mode, 1 or 3 to 13.
+
+    Raises:
+        EngineError: `lang` or `psm` cannot be. What is not installed shows at the first page.
+    """
+
+    def __init__(self, lang: str = "eng", psm: int = 3) -> None:
+        _check(lang, psm)
+        self.lang = lang
+        self.psm = psm
+        self._apis: Pool[Any] = Pool(self._make)
+
+    def _make(self) -> Any:
+        try:
+            import tesserocr
+        except ImportError as error:
+            raise EngineError(
+                'the engine "tesserocr" needs its package: pip install tesserocr; or use '
+                'engine="tesseract"'
+            ) from error
+        missing = _missing_languages(self.lang, set(tesserocr.get_languages()[1]))
+        if missing is not None:
+            raise EngineError(f"{missing}; or point TESSDATA_PREFIX to the folder that has it")
+        try:
+            return tesserocr.PyTessBaseAPI(lang=self.lang, psm=self.psm)
+        except RuntimeError as error:
+            raise EngineError(
+                f"tesserocr cannot start with lang={self.lang!r} ({error}); point TESSDATA_PREFIX "
+                "to the folder of *.traineddata files"
+            ) from error
+
+    def read(self, image: Image.Image, dpi: int | None = None) -> list[Word]:
+        """See `Engine.read`."""
+        with self._apis.lend() as api:
+            try:
+                api.SetImage(image)
+                if dpi:
+                    api.SetSourceResolution(dpi)
+                return read_tsv(api.GetTSVText(0))
+            except RuntimeError as error:
+                raise EngineError(
+                    f"tesserocr failed on a {image.width} x {image.height} page: {error}"
+                ) from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"lang": self.lang, "psm": self.psm}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]

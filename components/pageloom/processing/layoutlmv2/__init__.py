@@ -1,0 +1,1 @@
+"""LayoutLMv2's image processor, tokenizer and processor."""
