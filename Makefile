@@ -32,6 +32,9 @@ lint: setup
 test: lint
 	.venv/bin/pytest -n 2 --dist worksteal
 
+demo: setup
+	$(PYTHON) -m demo
+
 bench: setup
 	$(PYTHON) -m benchmarks.run
 

@@ -1,0 +1,1 @@
+"""The Airflow provider for pageloom: operators that read documents, on CPU and GPU workers."""

@@ -1,0 +1,12 @@
+"""What runs on a worker: batches of documents through spaCy pipelines.
+
+The one room of this provider that imports pageloom, and with it spaCy, and only inside functions
+that a running task calls: a DAG file parses without them.
+"""
+
+from pageloom_provider.worker.batch import BatchError, run_batch
+from pageloom_provider.worker.fields import found_documents
+from pageloom_provider.worker.pipelines import build, describe
+from pageloom_provider.worker.records import read_docs
+
+__all__ = ["BatchError", "build", "describe", "found_documents", "read_docs", "run_batch"]

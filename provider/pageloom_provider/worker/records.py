@@ -1,0 +1,49 @@
+"""Documents as bytes: `DocBin` files of one document, merged into shards and read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+    from spacy.tokens import Doc
+    from spacy.vocab import Vocab
+
+__all__ = ["docbin", "merged", "read_docs"]
+
+
+def read_docs(path: ObjectStoragePath, vocab: Vocab) -> Iterator[Doc]:
+    """The documents of a shard, in order.
+
+    Raises:
+        FileNotFoundError: There is no shard.
+        ValueError: The file is no DocBin.
+    """
+    from spacy.tokens import DocBin
+
+    import pageloom  # noqa: F401  (registers the extensions)
+
+    data = path.read_bytes()
+    try:
+        shard = DocBin(store_user_data=True).from_bytes(data)
+    except Exception as error:  # zlib's, msgpack's or a KeyError, by how the file is broken
+        raise ValueError(f"{path}: not a shard that spaCy's DocBin can read ({error})") from error
+    yield from shard.get_docs(vocab)
+
+
+def docbin(doc: Doc) -> bytes:
+    """A `DocBin` of one document, with user data."""
+    from spacy.tokens import DocBin
+
+    return DocBin(docs=[doc], store_user_data=True).to_bytes()
+
+
+def merged(docbins: Iterable[bytes]) -> bytes:
+    """One `DocBin` of the documents of several, in order."""
+    from spacy.tokens import DocBin
+
+    shard = DocBin(store_user_data=True)
+    for one in docbins:
+        shard.merge(DocBin(store_user_data=True).from_bytes(one))
+    return shard.to_bytes()
