@@ -1,7 +1,8 @@
 """pageloom weaves a page's text, layout and image into one spaCy `Doc`.
 
 Importing it registers the `Doc`, `Token` and `Span` extensions, so a DocBin can be read without a
-pipeline. Everything heavier (torch, Pillow, pypdfium2) is imported when a name that needs it is used.
+pipeline. Everything heavier (Pillow, pypdfium2, models) is imported when a name that needs it is
+used.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
         LayoutLMv2Processor,
         LayoutLMv2Tokenizer,
     )
-    from pageloom.render import render
+    from pageloom.report import render
 
 __version__ = "0.1.0"
 
@@ -60,7 +61,7 @@ _ROOMS = {
     "Page": "document",
     "embed_images": "document",
     "open_document": "document",
-    "render": "render",
+    "render": "report",
 }
 
 register()

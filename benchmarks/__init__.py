@@ -1,0 +1,1 @@
+"""Side-by-side timings against the public library; `make bench` runs them."""

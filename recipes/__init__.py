@@ -1,0 +1,1 @@
+"""How every packaged model was made: data, training, evaluation. Each folder re-makes one model."""

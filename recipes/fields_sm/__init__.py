@@ -1,0 +1,1 @@
+"""Makes `pageloom/fields-sm`: a small LayoutLMv2 that reads company, date, address and total."""

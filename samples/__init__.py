@@ -1,0 +1,1 @@
+"""The sample documents and the generator that made them (`python -m samples.make`)."""
