@@ -25,7 +25,24 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 RECEIPTS = ROOT.parent / "shared" / "data" / "sroie" / "img"
 LENGTHS = (50, 110, 170, 230, 290, 350, 420, 480)
-WORDS = "invoice total date amount tax number street city of the and to for item price paid".split()
+WORDS = ("invoice", "total", "date", "amount", "tax", "number", "street", "city", "of", "paid")
+    "invoice",
+    "total",
+    "date",
+    "amount",
+    "tax",
+    "number",
+    "street",
+    "city",
+    "of",
+    "the",
+    "and",
+    "to",
+    "for",
+    "item",
+    "price",
+    "paid",
+]
 OCR_TRIALS = 2
 
 Side = Callable[[], object]
@@ -215,9 +232,9 @@ def main() -> None:
         "# Timings beside the public library",
         "",
         "Made by `make bench`. Both sides load the same base-size checkpoint with random weights.",
-        "The public library takes its backbone from detectron2, which no registry",
-        "carries: a plain PyTorch feature pyramid with the same parameters and levels stands in for",
-        "it (`tests/public_library.py`). Sides alternate within one run.",
+        "The public library takes its backbone from detectron2, which no registry carries: a plain",
+        "PyTorch feature pyramid with the same parameters and levels stands in for it",
+        "(`tests/public_library.py`). Sides alternate within one run.",
         "",
         f"{_machine()}.",
         "",

@@ -1,4 +1,4 @@
-"""The errors that pageloom raises on purpose. Each message names the thing, the cause and the way out."""
+"""The errors that pageloom raises on purpose: each names the thing, the cause and the way out."""
 
 __all__ = [
     "CheckpointError",
@@ -36,4 +36,4 @@ class EngineError(PageloomError):
 
 
 class CheckpointError(PageloomError):
-    """A model folder, hub id or checkpoint file is missing, incomplete or of another architecture."""
+    """A model folder, hub id or checkpoint file is missing, incomplete or of another kind."""

@@ -16,6 +16,7 @@ from pageloom.models import (
     LayoutLMv2ForSequenceClassification,
     LayoutLMv2ForTokenClassification,
     LayoutLMv2Model,
+    attention,
 )
 from pageloom.models.attention import relative_position_bucket
 from tests import public_library
@@ -30,19 +31,19 @@ HEADS = [
 
 
 def tiny_config(**changes):
-    values = dict(
-        vocab_size=99,
-        hidden_size=24,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=40,
-        max_position_embeddings=64,
-        coordinate_size=4,
-        shape_size=4,
-        image_feature_pool_shape=[7, 7, 16],
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        detectron2_config_args={
+    values = {
+        "vocab_size": 99,
+        "hidden_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 40,
+        "max_position_embeddings": 64,
+        "coordinate_size": 4,
+        "shape_size": 4,
+        "image_feature_pool_shape": [7, 7, 16],
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "detectron2_config_args": {
             "MODEL.RESNETS.DEPTH": 50,
             "MODEL.RESNETS.STEM_OUT_CHANNELS": 8,
             "MODEL.RESNETS.RES2_OUT_CHANNELS": 8,
@@ -50,7 +51,7 @@ def tiny_config(**changes):
             "MODEL.FPN.OUT_CHANNELS": 16,
             "MODEL.PIXEL_STD": [57.375, 57.12, 58.395],
         },
-    )
+    }
     return LayoutLMv2Config(**{**values, **changes})
 
 
@@ -235,6 +236,29 @@ def test_a_page_encoded_once_serves_many_windows():
             model(**batch, image=image).last_hidden_state,
             model(**batch, image_features=features).last_hidden_state,
         )
+
+
+@pytest.mark.parametrize("biases", [True, False])
+@pytest.mark.parametrize("keep_padding", [True, False])
+def test_attention_over_a_dense_batch_equals_attention_by_sequence(
+    monkeypatch, biases, keep_padding
+):
+    """What an accelerator runs, here on the CPU."""
+    config = tiny_config(has_relative_attention_bias=biases, has_spatial_attention_bias=biases)
+    model = LayoutLMv2Model(config).initialise_all().eval()
+    batch = inputs(batch=3)
+    batch["attention_mask"][0, 5:9] = 0
+
+    def run():
+        with torch.no_grad():
+            return model(**batch, keep_padding=keep_padding, output_attentions=True)
+
+    expected = run()
+    monkeypatch.setattr(attention, "BY_SEQUENCE", set())
+    out = run()
+    torch.testing.assert_close(out.last_hidden_state, expected.last_hidden_state)
+    for mine, reference in zip(out.attentions, expected.attentions, strict=True):
+        torch.testing.assert_close(mine, reference)
 
 
 def test_folded_norms_give_the_same_features():

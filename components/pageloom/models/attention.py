@@ -19,6 +19,9 @@ from torch.nn import functional as F
 
 __all__ = ["Packing", "attend", "attention_weights", "relative_position_bucket"]
 
+BY_SEQUENCE = {"cpu"}
+"""Kinds of device on which attention runs sequence by sequence."""
+
 
 @dataclass(frozen=True)
 class Packing:
@@ -38,6 +41,11 @@ class Packing:
         mask = mask.bool()
         index = mask.flatten().nonzero().squeeze(1)
         return cls(mask, index, tuple(mask.sum(1).tolist()))
+
+    @property
+    def by_sequence(self) -> bool:
+        """Whether attention takes these sequences one by one."""
+        return self.mask.device.type in BY_SEQUENCE
 
     @cached_property
     def dense(self) -> Packing:
@@ -87,14 +95,14 @@ def attend(
     Args:
         query, key, value: (tokens, heads, size), packed.
         packing: the sequences.
-        biases: what is added to the scaled scores: on the CPU one (heads, n, n) a sequence; on an
-            accelerator a single (batch, heads, longest, longest), minus infinity at padded keys.
-            `None`: nothing is added.
+        biases: what is added to the scaled scores: where attention runs by sequence, one
+            (heads, n, n) for each; else a single (batch, heads, longest, longest), minus infinity
+            at padded keys. `None`: nothing is added.
         dropout: the probability with which an attention weight is zeroed.
 
     Returns (tokens, heads * size).
     """
-    if query.device.type == "cpu":
+    if packing.by_sequence:
         parts = []
         splits = (x.split(packing.lengths) for x in (query, key, value))
         for number, (q, k, v) in enumerate(zip(*splits, strict=True)):
@@ -131,15 +139,8 @@ def attention_weights(
     for number, (q, k) in enumerate(zip(*splits, strict=True)):
         scores = torch.einsum("qhd,khd->hqk", q, k) / math.sqrt(size)
         if biases is not None:
-            n = len(q)
-            scores = (
-                scores
-                + (
-                    biases[number]
-                    if len(biases) > 1 or q.device.type == "cpu"
-                    else biases[0][number]
-                )[:, :n, :n]
-            )
+            bias = biases[number] if packing.by_sequence else biases[0][number]
+            scores = scores + bias[:, : len(q), : len(q)]
         places = packing.mask[number].nonzero().squeeze(1)
         weights[number, :, places[:, None], places] = scores.softmax(-1).to(weights.dtype)
     return weights

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import torch
@@ -70,9 +71,11 @@ def _umask() -> int:
 def _shards(index: Path) -> list[Path]:
     try:
         names = set(json.loads(index.read_text(encoding="utf8"))["weight_map"].values())
-    except (json.JSONDecodeError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{index}: not a checkpoint's index ({error})") from None
-    shards = [index.parent / str(name) for name in sorted(names)]
+        shards = [index.parent / Path(name).name for name in sorted(names)]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{index}: not a checkpoint's index ({type(error).__name__}: {error}); fetch it again"
+        ) from None
     missing = [shard.name for shard in shards if not shard.is_file()]
     if missing:
         raise CheckpointError(f"{index}: these files are missing: {', '.join(missing)}")
@@ -83,6 +86,18 @@ def _read(file: Path) -> dict[str, Tensor]:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        return dict(torch.load(file, map_location="cpu", weights_only=True, mmap=True))
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise CheckpointError(f"{file}: truncated or not a checkpoint ({error})") from None
+        # Only the newer of torch's two formats, a zip archive, can be mapped into memory.
+        mapped = zipfile.is_zipfile(file)
+        values = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+    except pickle.UnpicklingError:
+        raise CheckpointError(
+            f"{file}: holds more than tensors, or is no checkpoint; it is not read, since it could "
+            "run code. Save it as safetensors where you trust it"
+        ) from None
+    except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise CheckpointError(
+            f"{file}: truncated or not a checkpoint ({error}); fetch or copy it again"
+        ) from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{file}: holds a {type(values).__name__}, not named tensors")
+    return {key: value for key, value in values.items() if isinstance(value, Tensor)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -46,7 +47,12 @@ class ModelConfig(BaseModel):
         names = values.get("id2label")
         if isinstance(names, dict):
             # JSON has no integer keys.
-            values["id2label"] = names = {int(key): name for key, name in names.items()}
+            numbers = [int(key) if str(key).isdecimal() else -1 for key in names]
+            if sorted(numbers) != list(range(len(names))) or not names:
+                raise ValueError(f"id2label must number its labels from 0; it has {list(names)}")
+            values["id2label"] = names = dict(zip(numbers, names.values(), strict=True))
+        if count is not None and (type(count) is not int or count < 1):
+            raise ValueError(f"num_labels is {count!r}, and must be a whole number from 1")
         if count is not None and (names is None or len(names) != count):
             values["id2label"] = names = {index: f"LABEL_{index}" for index in range(count)}
             values.pop("label2id", None)
@@ -94,11 +100,20 @@ class ModelConfig(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """The values of `config.json`, unknown keys included."""
-        return {"model_type": self.model_type, **self.model_dump(mode="json", exclude_none=True)}
+        values = self.model_dump(mode="json")
+        for key, field in type(self).model_fields.items():
+            if values[key] is None and field.default is None:
+                del values[key]
+        return {"model_type": self.model_type, **values}
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `config.json` into `folder`, which is made if it is missing."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
-        (folder / "config.json").write_text(text, encoding="utf8")
+        aside = folder / f".config.json.{os.getpid()}"
+        try:
+            aside.write_text(text, encoding="utf8")
+            aside.replace(folder / "config.json")
+        finally:
+            aside.unlink(missing_ok=True)

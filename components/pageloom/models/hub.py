@@ -29,10 +29,14 @@ def resolve(
     needs) are downloaded once at `revision` and then read from the cache. `HF_ENDPOINT`, `HF_HOME`,
     `HF_TOKEN` and `HF_HUB_OFFLINE` are honoured. Raises `CheckpointError`.
     """
-    folder = Path(path_or_id)
+    name = str(path_or_id)
+    if not name.strip():
+        raise CheckpointError("the model's name is empty; give a folder, packaged name or hub id")
+    folder = Path(path_or_id).expanduser()
     if folder.is_dir():
         return folder
-    name = str(path_or_id)
+    if folder.is_file():
+        raise CheckpointError(f"{name}: is a file; give the folder that it lies in")
     if name.startswith(PACKAGED_PREFIX):
         return _packaged(name.removeprefix(PACKAGED_PREFIX))
     if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
@@ -58,7 +62,6 @@ def _download(repo_id: str, revision: str | None, files: Sequence[str] | None) -
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
-        HfHubHTTPError,
         HFValidationError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
@@ -96,6 +99,9 @@ def _download(repo_id: str, revision: str | None, files: Sequence[str] | None) -
         raise CheckpointError(
             f"{repo_id}: {how}. Download it once with a connection, or give a folder"
         ) from None
-    except (HfHubHTTPError, OSError) as error:
-        raise CheckpointError(f"{repo_id}: the hub did not answer as expected ({error})") from None
+    except Exception as error:  # the HTTP library below, and so its errors, differ by version
+        raise CheckpointError(
+            f"{repo_id}: the hub at {constants.ENDPOINT} did not answer as expected "
+            f"({type(error).__name__}: {error}). Try again, or give a folder"
+        ) from error
     return folder

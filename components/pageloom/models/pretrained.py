@@ -86,8 +86,11 @@ class PretrainedModel(nn.Module, Generic[ConfigT]):
                 folder / "config.json", **config_changes
             )
         assert config is not None
-        with torch.device("meta"):
-            model = cls(config)
+        try:
+            with torch.device("meta"):
+                model = cls(config)
+        except ValueError as error:
+            raise CheckpointError(f"{folder / 'config.json'}: {error}") from None
         model.place(read_tensors(folder), str(path_or_id), ignore_mismatched_sizes)
         return model.to(device=device, dtype=dtype).eval()
 

@@ -175,10 +175,11 @@ class Encoder(nn.Module):
         (tokens,), whether a token may be attended to, are packed.
         """
         biases = self._position_biases(packing, positions, bbox)
-        on_cpu = positions.device.type == "cpu"
         if keys is None:
             return biases
-        attendable = keys.split(packing.lengths) if on_cpu else [packing.dense.pad(keys)]
+        attendable = (
+            keys.split(packing.lengths) if packing.by_sequence else [packing.dense.pad(keys)]
+        )
         if biases is None:
             biases = [torch.zeros((), device=keys.device) for _ in attendable]
         return [
@@ -205,7 +206,7 @@ class Encoder(nn.Module):
             if not columns:
                 return None
             places = torch.stack(columns, 1)
-            if places.device.type == "cpu":
+            if packing.by_sequence:
                 return [_bias(rows, tables, reach) for rows in places.split(packing.lengths)]
             rows = packing.dense
             bias = _bias(rows.pad(places), tables, reach)
