@@ -177,19 +177,13 @@ class Encoder(nn.Module):
         biases = self._position_biases(packing, positions, bbox)
         if keys is None:
             return biases
-        attendable = (
-            keys.split(packing.lengths) if packing.by_sequence else [packing.dense.pad(keys)]
-        )
+        rows = keys.split(packing.lengths) if packing.by_sequence else (packing.dense.pad(keys),)
+        closed = [~row[..., None, None, :] for row in rows]
         if biases is None:
-            biases = [torch.zeros((), device=keys.device) for _ in attendable]
-        return [
-            bias.expand(*mask.shape[:-1], 1, 1, mask.shape[-1]).masked_fill(
-                ~mask[..., None, None, :], -torch.inf
-            )
-            if bias.dim() == 0
-            else bias.masked_fill(~mask[..., None, None, :], -torch.inf)
-            for bias, mask in zip(biases, attendable, strict=True)
-        ]
+            dtype = next(self.parameters()).dtype
+            biases = [torch.zeros(mask.shape, dtype=dtype, device=mask.device) for mask in closed]
+        pairs = zip(biases, closed, strict=True)
+        return [bias.masked_fill(mask, -torch.inf) for bias, mask in pairs]
 
     def _position_biases(
         self, packing: Packing, positions: Tensor, bbox: Tensor
