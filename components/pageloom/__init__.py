@@ -27,6 +27,11 @@ if TYPE_CHECKING:
         LayoutLMv2ImageProcessor,
         LayoutLMv2Processor,
         LayoutLMv2Tokenizer,
+        LayoutRobertaTokenizer,
+        LayoutXLMTokenizer,
+        ViltImageProcessor,
+        ViltProcessor,
+        load_tokenizer,
     )
     from pageloom.report import render
 
@@ -43,9 +48,14 @@ __all__ = [
     "LayoutLMv2ImageProcessor",
     "LayoutLMv2Processor",
     "LayoutLMv2Tokenizer",
+    "LayoutRobertaTokenizer",
+    "LayoutXLMTokenizer",
     "Page",
     "PageloomError",
+    "ViltImageProcessor",
+    "ViltProcessor",
     "embed_images",
+    "load_tokenizer",
     "open_document",
     "render",
 ]
@@ -58,8 +68,13 @@ _ROOMS = {
     "LayoutLMv2ImageProcessor": "processing",
     "LayoutLMv2Processor": "processing",
     "LayoutLMv2Tokenizer": "processing",
+    "LayoutRobertaTokenizer": "processing",
+    "LayoutXLMTokenizer": "processing",
     "Page": "document",
+    "ViltImageProcessor": "processing",
+    "ViltProcessor": "processing",
     "embed_images": "document",
+    "load_tokenizer": "processing",
     "open_document": "document",
     "render": "report",
 }

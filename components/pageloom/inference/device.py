@@ -35,6 +35,10 @@ def resolve_device(name: str) -> torch.device:
             f"device {name!r}: torch sees {torch.cuda.device_count()} GPUs here; "
             "use auto to fall back to the CPU"
         )
+    if device.type not in ("cpu", "cuda") and not (
+        device.type == "mps" and torch.backends.mps.is_available()
+    ):
+        raise ValueError(f"device {name!r}: models run on auto, cpu, cuda or cuda:0")
     return device
 
 

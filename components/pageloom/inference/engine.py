@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -24,6 +25,11 @@ from pageloom.processing.windows import (
 __all__ = ["Engine", "Item", "inference_copy"]
 
 PAGES_AT_ONCE = 8
+
+# A forked process has none of its parent's OpenMP threads, and waits for them for ever. Processes
+# that are forked work side by side, so one thread each is also what serves them best.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 ModelT = TypeVar("ModelT", bound=PretrainedModel[Any])
 
@@ -49,17 +55,16 @@ def inference_copy(model: ModelT, device: torch.device, dtype: torch.dtype) -> M
     """
     with torch.device("meta"):
         copy = type(model)(model.config)
-    state = {
-        name: tensor.detach().to(device, dtype if tensor.is_floating_point() else None)
-        for name, tensor in model.state_dict().items()
-    }
-    copy.load_state_dict(state, assign=True)
+    copy.load_state_dict(
+        {name: tensor.detach() for name, tensor in model.state_dict().items()}, assign=True
+    )
     for module in list(copy.modules()):
         fold = getattr(module, "fold_batch_norm", None)
         if fold is not None:
+            # In the model's own number type: a product of rounded factors is rounded twice.
             fold()
             module.to(memory_format=torch.channels_last)
-    return copy.requires_grad_(False).eval()
+    return copy.requires_grad_(False).to(device, dtype).eval()
 
 
 class Engine:
@@ -148,7 +153,7 @@ class Engine:
         return getattr(self.model, self.model.base_prefix, self.model)
 
     def _retrying(self, inputs: dict[str, Tensor], features: Tensor) -> Any:
-        """One batch; once more in halves if the device has too little memory for it."""
+        """One batch; in halves, and halves of halves, where the device has too little memory."""
         try:
             return self.model(**inputs, image_features=features)
         except torch.OutOfMemoryError:
@@ -158,10 +163,7 @@ class Engine:
             torch.cuda.empty_cache()
         half = size // 2
         parts = [
-            self.model(
-                **{name: tensor[rows] for name, tensor in inputs.items()},
-                image_features=features[rows],
-            )
+            self._retrying({name: tensor[rows] for name, tensor in inputs.items()}, features[rows])
             for rows in (slice(0, half), slice(half, size))
         ]
         joined = {

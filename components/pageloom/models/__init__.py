@@ -13,6 +13,22 @@ if TYPE_CHECKING:
         LayoutLMv2ForTokenClassification,
     )
     from pageloom.models.layoutlmv2.model import LayoutLMv2Model
+    from pageloom.models.lilt.config import LiltConfig
+    from pageloom.models.lilt.heads import (
+        LiltForQuestionAnswering,
+        LiltForSequenceClassification,
+        LiltForTokenClassification,
+    )
+    from pageloom.models.lilt.model import LiltModel
+    from pageloom.models.vilt.config import ViltConfig
+    from pageloom.models.vilt.heads import (
+        ViltForImageAndTextRetrieval,
+        ViltForImagesAndTextClassification,
+        ViltForMaskedLM,
+        ViltForQuestionAnswering,
+        ViltForTokenClassification,
+    )
+    from pageloom.models.vilt.model import ViltModel
 
 __all__ = [
     "LayoutLMv2Config",
@@ -20,6 +36,18 @@ __all__ = [
     "LayoutLMv2ForSequenceClassification",
     "LayoutLMv2ForTokenClassification",
     "LayoutLMv2Model",
+    "LiltConfig",
+    "LiltForQuestionAnswering",
+    "LiltForSequenceClassification",
+    "LiltForTokenClassification",
+    "LiltModel",
+    "ViltConfig",
+    "ViltForImageAndTextRetrieval",
+    "ViltForImagesAndTextClassification",
+    "ViltForMaskedLM",
+    "ViltForQuestionAnswering",
+    "ViltForTokenClassification",
+    "ViltModel",
 ]
 
 _MODULES = {
@@ -28,6 +56,18 @@ _MODULES = {
     "LayoutLMv2ForSequenceClassification": "layoutlmv2.heads",
     "LayoutLMv2ForTokenClassification": "layoutlmv2.heads",
     "LayoutLMv2Model": "layoutlmv2.model",
+    "LiltConfig": "lilt.config",
+    "LiltForQuestionAnswering": "lilt.heads",
+    "LiltForSequenceClassification": "lilt.heads",
+    "LiltForTokenClassification": "lilt.heads",
+    "LiltModel": "lilt.model",
+    "ViltConfig": "vilt.config",
+    "ViltForImageAndTextRetrieval": "vilt.heads",
+    "ViltForImagesAndTextClassification": "vilt.heads",
+    "ViltForMaskedLM": "vilt.heads",
+    "ViltForQuestionAnswering": "vilt.heads",
+    "ViltForTokenClassification": "vilt.heads",
+    "ViltModel": "vilt.model",
 }
 
 

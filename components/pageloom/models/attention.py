@@ -14,10 +14,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Packing", "attend", "attention_weights", "relative_position_bucket"]
+__all__ = [
+    "Packing",
+    "SelfAttention",
+    "attend",
+    "attention_weights",
+    "close_keys",
+    "relative_position_bucket",
+]
 
 BY_SEQUENCE = {"cpu"}
 """Kinds of device on which attention runs sequence by sequence."""
@@ -89,6 +96,7 @@ def attend(
     packing: Packing,
     biases: Sequence[Tensor] | None,
     dropout: float = 0.0,
+    scale: float | None = None,
 ) -> Tensor:
     """Scaled dot-product attention within each sequence of a packed batch.
 
@@ -99,6 +107,7 @@ def attend(
             (heads, n, n) for each; else a single (batch, heads, longest, longest), minus infinity
             at padded keys. `None`: nothing is added.
         dropout: the probability with which an attention weight is zeroed.
+        scale: of the scores; 1 / sqrt(size) by default.
 
     Returns (tokens, heads * size).
     """
@@ -114,6 +123,7 @@ def attend(
                     v.transpose(0, 1).unsqueeze(0),
                     attn_mask=None if bias is None else bias.unsqueeze(0),
                     dropout_p=dropout,
+                    scale=scale,
                 )
                 .squeeze(0)
                 .transpose(0, 1)
@@ -122,25 +132,74 @@ def attend(
     rows = packing.dense
     q, k, v = (rows.pad(x).transpose(1, 2) for x in (query, key, value))
     mask = rows.mask[:, None, None, :] if biases is None else biases[0]
-    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale)
     return rows.pack(out.transpose(1, 2)).flatten(1)
 
 
 def attention_weights(
-    query: Tensor, key: Tensor, packing: Packing, biases: Sequence[Tensor] | None
+    query: Tensor,
+    key: Tensor,
+    packing: Packing,
+    biases: Sequence[Tensor] | None,
+    scale: float | None = None,
 ) -> Tensor:
     """The weights that `attend` uses without dropout: (batch, heads, length, length) over the
     padded length, zero where there is no token. Arguments as for `attend`.
     """
     batch, length = packing.mask.shape
     heads, size = query.shape[1:]
+    scale = 1 / math.sqrt(size) if scale is None else scale
     weights = query.new_zeros(batch, heads, length, length)
     splits = (x.split(packing.lengths) for x in (query, key))
     for number, (q, k) in enumerate(zip(*splits, strict=True)):
-        scores = torch.einsum("qhd,khd->hqk", q, k) / math.sqrt(size)
+        scores = torch.einsum("qhd,khd->hqk", q, k) * scale
         if biases is not None:
             bias = biases[number] if packing.by_sequence else biases[0][number]
             scores = scores + bias[:, : len(q), : len(q)]
         places = packing.mask[number].nonzero().squeeze(1)
         weights[number, :, places[:, None], places] = scores.softmax(-1).to(weights.dtype)
     return weights
+
+
+def close_keys(
+    biases: Sequence[Tensor] | None, keys: Tensor, packing: Packing, dtype: torch.dtype
+) -> list[Tensor]:
+    """The `biases` of `attend`, or zeros, with minus infinity where a key is closed.
+
+    `keys` bool (tokens,), packed: whether a token may be attended to.
+    """
+    rows = keys.split(packing.lengths) if packing.by_sequence else (packing.dense.pad(keys),)
+    closed = [~row[..., None, None, :] for row in rows]
+    if biases is None:
+        biases = [torch.zeros(mask.shape, dtype=dtype, device=mask.device) for mask in closed]
+    pairs = zip(biases, closed, strict=True)
+    return [bias.masked_fill(mask, -torch.inf) for bias, mask in pairs]
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention within each sequence (Vaswani et al. 2017, section 3.2.2).
+
+    `dropout` is the probability with which a weight is dropped in training; without `bias` query,
+    key and value are linear.
+    """
+
+    def __init__(self, hidden: int, heads: int, dropout: float, bias: bool = True) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.query = nn.Linear(hidden, hidden, bias=bias)
+        self.key = nn.Linear(hidden, hidden, bias=bias)
+        self.value = nn.Linear(hidden, hidden, bias=bias)
+
+    def project(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(tokens, hidden) -> queries, keys and values, each (tokens, hidden)."""
+        return self.query(hidden), self.key(hidden), self.value(hidden)
+
+    def forward(
+        self, hidden: Tensor, packing: Packing, biases: Sequence[Tensor] | None, weights: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """(tokens, hidden) -> the same; with `weights`, also those of `attention_weights`."""
+        query, key, value = (x.unflatten(1, (self.heads, -1)) for x in self.project(hidden))
+        dropout = self.dropout if self.training else 0.0
+        out = attend(query, key, value, packing, biases, dropout)
+        return out, attention_weights(query, key, packing, biases) if weights else None

@@ -26,6 +26,8 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, validate_assignment=True)
 
     model_type: ClassVar[str]
+    also_reads: ClassVar[tuple[str, ...]] = ()
+    """Other model types of the same architecture."""
 
     architectures: list[str] | None = None
     id2label: dict[int, str] = {0: "LABEL_0", 1: "LABEL_1"}
@@ -41,7 +43,7 @@ class ModelConfig(BaseModel):
             return values
         values = dict(values)
         kind = values.pop("model_type", cls.model_type)
-        if kind != cls.model_type:
+        if kind not in (cls.model_type, *cls.also_reads):
             raise ValueError(f"model_type is {kind!r}, and {cls.__name__} reads {cls.model_type!r}")
         count = values.pop("num_labels", None)
         names = values.get("id2label")
@@ -59,6 +61,13 @@ class ModelConfig(BaseModel):
         if names is not None and not values.get("label2id"):
             values["label2id"] = {name: index for index, name in names.items()}
         return values
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        size, heads = getattr(self, "hidden_size", 0), getattr(self, "num_attention_heads", 1)
+        if heads < 1 or size % heads:
+            raise ValueError(f"hidden_size {size} is not a multiple of num_attention_heads {heads}")
+        return self
 
     @property
     def num_labels(self) -> int:

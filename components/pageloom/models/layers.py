@@ -1,4 +1,4 @@
-"""Bricks that the architectures share: activations, the feed-forward block, initial values."""
+"""Bricks that the architectures share: embeddings, the feed-forward block, initial values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["FeedForward", "Residual", "activation", "initialise_layer"]
+__all__ = [
+    "FeedForward",
+    "Pooler",
+    "Residual",
+    "TextEmbeddings",
+    "activation",
+    "initialise_layer",
+]
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -28,19 +35,53 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
         raise ValueError(f"hidden_act {name!r} is not known; there are {known}") from None
 
 
-class Residual(nn.Module):
-    """Project, drop out, add the residual, normalise (BERT's post-norm; Devlin et al. 2019)."""
+class TextEmbeddings(nn.Module):
+    """Word, position and segment embeddings, summed and normalised (BERT; Devlin et al. 2019).
 
-    def __init__(self, inputs: int, outputs: int, dropout: float, eps: float) -> None:
+    `pad_id` and `pad_position` are the rows that stay zero, if any.
+    """
+
+    def __init__(
+        self,
+        vocab: int,
+        positions: int,
+        segments: int,
+        hidden: int,
+        dropout: float,
+        eps: float,
+        pad_id: int | None = None,
+        pad_position: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.word_embeddings = nn.Embedding(vocab, hidden, padding_idx=pad_id)
+        self.position_embeddings = nn.Embedding(positions, hidden, padding_idx=pad_position)
+        self.token_type_embeddings = nn.Embedding(segments, hidden)
+        self.LayerNorm = nn.LayerNorm(hidden, eps=eps)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, words: Tensor, positions: Tensor, segments: Tensor) -> Tensor:
+        """(tokens, hidden), (tokens,), (tokens,) -> (tokens, hidden)."""
+        summed = words + self.token_type_embeddings(segments) + self.position_embeddings(positions)
+        out: Tensor = self.dropout(self.LayerNorm(summed))
+        return out
+
+
+class Residual(nn.Module):
+    """Project, drop out, add the residual, normalise (BERT's post-norm; Devlin et al. 2019).
+
+    Without `eps` nothing is normalised: pre-norm layers do that before they come here.
+    """
+
+    def __init__(self, inputs: int, outputs: int, dropout: float, eps: float | None) -> None:
         super().__init__()
         self.dense = nn.Linear(inputs, outputs)
-        self.LayerNorm = nn.LayerNorm(outputs, eps=eps)
+        self.LayerNorm = None if eps is None else nn.LayerNorm(outputs, eps=eps)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, hidden: Tensor, residual: Tensor) -> Tensor:
         """(..., inputs) and (..., outputs) -> (..., outputs)."""
-        out: Tensor = self.LayerNorm(self.dropout(self.dense(hidden)) + residual)
-        return out
+        out: Tensor = self.dropout(self.dense(hidden)) + residual
+        return out if self.LayerNorm is None else self.LayerNorm(out)
 
 
 class FeedForward(nn.Module):
@@ -54,6 +95,18 @@ class FeedForward(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """(..., hidden) -> (..., intermediate)."""
         return self.act(self.dense(hidden))
+
+
+class Pooler(nn.Module):
+    """The first token's state through a tanh layer, as in BERT."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(hidden, hidden)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(batch, hidden) -> the same."""
+        return torch.tanh(self.dense(hidden))
 
 
 def initialise_layer(module: nn.Module, names: set[str], std: float) -> None:

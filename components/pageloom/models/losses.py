@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["classification_loss", "span_loss", "token_loss"]
+__all__ = [
+    "answer_loss",
+    "answer_span",
+    "classification_loss",
+    "match_loss",
+    "span_loss",
+    "token_loss",
+]
 
 
 def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -33,6 +41,19 @@ def classification_loss(logits: Tensor, labels: Tensor, problem: str | None) -> 
     return F.binary_cross_entropy_with_logits(logits, labels.float())
 
 
+def answer_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Binary cross-entropy, summed over the answers and averaged over the questions; both (batch,
+    answers), labels 0-1, for answers on which people agree in part (Kim et al. 2018, BAN, code).
+    """
+    loss = F.binary_cross_entropy_with_logits(logits.float(), labels.float())
+    return loss * labels.shape[1]
+
+
+def match_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean binary cross-entropy of whether text and image belong together; (batch, 1), (batch,)."""
+    return F.binary_cross_entropy_with_logits(logits.flatten().float(), labels.flatten().float())
+
+
 def span_loss(start: Tensor, end: Tensor, start_at: Tensor, end_at: Tensor) -> Tensor:
     """Mean of both cross-entropies; logits (batch, length), positions (batch,), ignored when they
     lie beyond the window.
@@ -44,3 +65,21 @@ def span_loss(start: Tensor, end: Tensor, start_at: Tensor, end_at: Tensor) -> T
     )
     first, second = losses
     return (first + second) / 2
+
+
+def answer_span(
+    logits: Tensor, mask: Tensor | None, start_at: Tensor | None, end_at: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Start and end logits (batch, length) and, with both positions, their `span_loss`.
+
+    `logits` (batch, length, 2); `mask` (batch, length), 0 at padding. The loss runs over padding
+    too, as the references' does. Without positions, the logits at padding are the lowest number, so
+    that no answer starts or ends there.
+    """
+    if start_at is not None and end_at is not None:
+        start, end = logits.unbind(-1)
+        return start, end, span_loss(start, end, start_at, end_at)
+    if mask is not None:
+        logits = logits.masked_fill(~mask.bool().unsqueeze(-1), torch.finfo(logits.dtype).min)
+    start, end = logits.unbind(-1)
+    return start, end, None

@@ -8,6 +8,8 @@ from torch import Tensor
 
 __all__ = [
     "BaseOutput",
+    "ImagesAndTextClassifierOutput",
+    "MaskedLMOutput",
     "QuestionAnsweringOutput",
     "SequenceClassifierOutput",
     "TokenClassifierOutput",
@@ -30,11 +32,11 @@ class _Traces:
 @dataclass(kw_only=True)
 class BaseOutput(_Traces):
     """`last_hidden_state` (batch, length, hidden), zero where the attention mask is zero;
-    `pooler_output` (batch, hidden).
+    `pooler_output` (batch, hidden), `None` in a model without pooler.
     """
 
     last_hidden_state: Tensor
-    pooler_output: Tensor
+    pooler_output: Tensor | None
 
 
 @dataclass(kw_only=True)
@@ -51,6 +53,28 @@ class SequenceClassifierOutput(_Traces):
 
     logits: Tensor
     loss: Tensor | None = None
+
+
+@dataclass(kw_only=True)
+class MaskedLMOutput(_Traces):
+    """`logits` (batch, text length, vocabulary); `loss` if labels were given."""
+
+    logits: Tensor
+    loss: Tensor | None = None
+
+
+@dataclass(kw_only=True)
+class ImagesAndTextClassifierOutput:
+    """`logits` (batch, labels); `loss` if labels were given.
+
+    `hidden_states` and `attentions`: for each image of an example, what the model gave for it
+    together with the text.
+    """
+
+    logits: Tensor
+    loss: Tensor | None = None
+    hidden_states: tuple[tuple[Tensor, ...], ...] | None = None
+    attentions: tuple[tuple[Tensor, ...], ...] | None = None
 
 
 @dataclass(kw_only=True)

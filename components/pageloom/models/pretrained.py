@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -29,11 +29,13 @@ class PretrainedModel(nn.Module, Generic[ConfigT]):
     """A model that reads and writes hub checkpoints.
 
     Subclasses give `config_class`, and `base_prefix`: the attribute under which a head holds the
-    base model, and so the prefix of its keys in a checkpoint.
+    base model, and so the prefix of its keys in a checkpoint. `aliases`: by the end of a key,
+    further keys under which a checkpoint may hold the same tensor (a tied weight, an older name).
     """
 
     config_class: ClassVar[type[ModelConfig]]
     base_prefix: ClassVar[str]
+    aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __init__(self, config: ConfigT) -> None:
         super().__init__()
@@ -107,16 +109,15 @@ class PretrainedModel(nn.Module, Generic[ConfigT]):
         used: set[str] = set()
         mismatched: list[str] = []
         for name, here in own.items():
-            for key in self._candidates(self.checkpoint_key(name)):
-                if key not in tensors:
-                    continue
-                used.add(key)
-                tensor = tensors[key]
-                if tensor.shape == here.shape:
-                    found[name] = tensor
-                else:
-                    mismatched.append(f"{key} {tuple(tensor.shape)} -> {tuple(here.shape)}")
-                break
+            keys = [key for key in self._candidates(self.checkpoint_key(name)) if key in tensors]
+            if not keys:
+                continue
+            used.update(keys)
+            tensor = tensors[keys[0]]
+            if tensor.shape == here.shape:
+                found[name] = tensor
+            else:
+                mismatched.append(f"{keys[0]} {tuple(tensor.shape)} -> {tuple(here.shape)}")
         if not found:
             raise CheckpointError(
                 f"{source}: none of its {len(tensors)} tensors belongs to {type(self).__name__}; "
@@ -143,6 +144,9 @@ class PretrainedModel(nn.Module, Generic[ConfigT]):
         prefix = self.base_prefix + "."
         yield key
         yield key.removeprefix(prefix) if key.startswith(prefix) else prefix + key
+        for end, others in self.aliases.items():
+            if key.endswith(end):
+                yield from others
 
     def _fill(self, missing: set[str]) -> None:
         """Give memory and initial values to the parameters and buffers in `missing`."""

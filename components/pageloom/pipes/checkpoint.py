@@ -6,11 +6,13 @@ import io
 import logging
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pageloom.errors import CheckpointError
-from pageloom.models.hub import resolve
+from pageloom.models.config import ModelConfig
+from pageloom.models.hub import PACKAGED_PREFIX, resolve
 from pageloom.models.pretrained import PretrainedModel
 from pageloom.processing import LayoutLMv2ImageProcessor, LayoutLMv2Tokenizer
 
@@ -41,7 +43,11 @@ class Checkpoint(Generic[ModelT]):
         self.name = model
         self.revision = revision
         self.component = component
+        self._forget()
+
+    def _forget(self) -> None:
         self._folder: Path | None = None
+        self._config: ModelConfig | None = None
         self._model: ModelT | None = None
         self._tokenizer: LayoutLMv2Tokenizer | None = None
         self._image_processor: LayoutLMv2ImageProcessor | None = None
@@ -54,11 +60,34 @@ class Checkpoint(Generic[ModelT]):
         return self._folder
 
     @property
+    def is_here(self) -> bool:
+        """Whether the files can be read without asking a hub."""
+        if self._folder is not None or Path(self.name).is_dir():
+            return True
+        try:
+            return self.name.startswith(PACKAGED_PREFIX) and self.folder.is_dir()
+        except CheckpointError:
+            return False
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's config; cheap where the files are here. Raises `CheckpointError`."""
+        if self._config is None:
+            config = self.model_class.config_class.from_file(self.folder / "config.json")
+            found = (config.architectures or [self.model_class.__name__])[0]
+            if found != self.model_class.__name__:
+                raise CheckpointError(
+                    f"{self.name} is a {_spoken(found)}; {self.component} needs a "
+                    f"{_spoken(self.model_class.__name__)}"
+                )
+            self._config = config
+        return self._config
+
+    @property
     def model(self) -> ModelT:
         """The model as the checkpoint has it, in its own number type. Raises `CheckpointError`."""
         if self._model is None:
-            self._check_architecture()
-            self._model = self.model_class.from_pretrained(self.folder)
+            self._model = self.model_class.from_pretrained(self.folder, config=self.config)
         return self._model
 
     @property
@@ -79,15 +108,6 @@ class Checkpoint(Generic[ModelT]):
             self._image_processor = processor
         return self._image_processor
 
-    def _check_architecture(self) -> None:
-        config = self.model_class.config_class.from_file(self.folder / "config.json")
-        found = (config.architectures or [self.model_class.__name__])[0]
-        if found != self.model_class.__name__:
-            raise CheckpointError(
-                f"{self.name} is a {_spoken(found)}; {self.component} needs a "
-                f"{_spoken(self.model_class.__name__)}"
-            )
-
     def save(self, folder: Path) -> None:
         """Write model, tokenizer and image processor, as the public library reads them too."""
         self.model.save_pretrained(folder)
@@ -98,8 +118,32 @@ class Checkpoint(Generic[ModelT]):
         """From now on, use what `save` wrote into `folder`. Raises `CheckpointError`."""
         if not (folder / "config.json").is_file():
             raise CheckpointError(f"{folder}: there is no config.json of a model here")
-        self._model = self._tokenizer = self._image_processor = None
+        self._forget()
         self._folder, self.name = folder, str(folder)
+
+    def to_bytes(self) -> bytes:
+        """All files that `save` writes. Raises `CheckpointError`."""
+        return folder_to_bytes(self.save)
+
+    def from_bytes(self, data: bytes) -> None:
+        """From now on, use what `to_bytes` gave. Raises `CheckpointError`."""
+        with tempfile.TemporaryDirectory(prefix="pageloom-", ignore_cleanup_errors=True) as name:
+            folder_from_bytes(data, Path(name))
+            self.load(Path(name))
+            # All is read while the folder is there; what is mapped from its files stays mapped.
+            _ = self.model, self.tokenizer, self.image_processor
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The files travel along: where this is unpickled, the folder may not be.
+        here = {key: value for key, value in vars(self).items() if not key.startswith("_")}
+        return {**here, "files": self.to_bytes() if self.is_here else None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        files = state.pop("files")
+        self._forget()
+        vars(self).update(state)
+        if files is not None:
+            self.from_bytes(files)
 
 
 def _spoken(class_name: str) -> str:
@@ -111,7 +155,7 @@ def _spoken(class_name: str) -> str:
     return f"{family}{words} model"
 
 
-def folder_to_bytes(write: Any) -> bytes:
+def folder_to_bytes(write: Callable[[Path], None]) -> bytes:
     """What `write(folder)` puts into a folder, as one string of bytes."""
     buffer = io.BytesIO()
     with tempfile.TemporaryDirectory() as name, zipfile.ZipFile(buffer, "w") as archive:
@@ -124,6 +168,9 @@ def folder_to_bytes(write: Any) -> bytes:
 
 
 def folder_from_bytes(data: bytes, folder: Path) -> None:
-    """Put back into `folder` what `folder_to_bytes` read."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        archive.extractall(folder)
+    """Put back into `folder` what `folder_to_bytes` read. Raises `CheckpointError`."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            archive.extractall(folder)
+    except zipfile.BadZipFile as error:
+        raise CheckpointError(f"these bytes are not a component's files ({error})") from None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from spacy.tokens import Doc, Span, SpanGroup
-from spacy.util import filter_spans, minibatch, raise_error
+from spacy.util import filter_spans, raise_error
 
 from pageloom.document import DocumentError, Field
 from pageloom.errors import CheckpointError, DocumentOpenError
@@ -22,14 +22,29 @@ from pageloom.inference.decoding import Entity, TagScheme
 from pageloom.inference.device import resolve_device, resolve_dtype
 from pageloom.inference.engine import Engine, Item, inference_copy
 from pageloom.models import LayoutLMv2ForTokenClassification
-from pageloom.pipes.checkpoint import Checkpoint, folder_from_bytes, folder_to_bytes
+from pageloom.pipes.checkpoint import Checkpoint
 from pageloom.pipes.words import encode_doc
+from pageloom.processing.windows import check_window
 
 __all__ = ["LayoutLMv2Tagger"]
 
 logger = logging.getLogger(__name__)
 
 ErrorHandler = Callable[[str, Any, list[Doc], Exception], None]
+Logits = npt.NDArray[np.float32]
+
+# How much runs together: enough that windows of like length find each other, and no more.
+BATCHES_TOGETHER = 4
+PAGES_TOGETHER = 32
+
+
+@dataclass(slots=True)
+class _Job:
+    """A document on its way through the model; without an item where it could not be prepared."""
+
+    doc: Doc
+    item: Item | None = None
+    error: Exception | None = None
 
 
 class LayoutLMv2Tagger:
@@ -70,6 +85,12 @@ class LayoutLMv2Tagger:
         device: str = "auto",
         dtype: str = "auto",
     ) -> None:
+        check_window(max_length, stride)
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"{name}: threshold={threshold}; use 0 to 1")
+        if batch_tokens < 1:
+            raise ValueError(f"{name}: batch_tokens={batch_tokens}; use 1 or more")
+        resolve_dtype(dtype, resolve_device(device))
         self.name = name
         self.spans_key = spans_key or name
         self.set_ents = set_ents
@@ -83,20 +104,27 @@ class LayoutLMv2Tagger:
         self._engine: Engine | None = None
         self._scheme: TagScheme | None = None
         self._error_handler: ErrorHandler | None = None
-        resolve_dtype(dtype, resolve_device(device))  # a wrong setting is best told at once
 
     # -- the model -----------------------------------------------------------------------------
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The kinds of entity that the model tells apart, without tag prefixes."""
-        return self.scheme.kinds
+        """The kinds of entity that the model tells apart, without tag prefixes.
+
+        Empty as long as the model is not here: spaCy asks for labels before it calls `from_disk`.
+        """
+        if not self.checkpoint.is_here:
+            return ()
+        try:
+            return self.scheme.kinds
+        except CheckpointError:
+            return ()
 
     @property
     def scheme(self) -> TagScheme:
-        """How the model's labels make entities."""
+        """How the model's labels make entities. Raises `CheckpointError`."""
         if self._scheme is None:
-            names = self.checkpoint.model.config.id2label
+            names = self.checkpoint.config.id2label
             self._scheme = TagScheme([names[index] for index in range(len(names))])
         return self._scheme
 
@@ -113,12 +141,14 @@ class LayoutLMv2Tagger:
                     f"{self.checkpoint.name} has positions for {most} subwords; "
                     f"set {self.name}'s max_length, now {self.max_length}, to at most that"
                 )
-            if self.checkpoint.tokenizer.vocab_size > model.config.vocab_size:
+            subwords = len(self.checkpoint.tokenizer)
+            if subwords > model.config.vocab_size:
                 raise CheckpointError(
-                    f"{self.checkpoint.name}: the tokenizer has "
-                    f"{self.checkpoint.tokenizer.vocab_size} subwords and the model embeds "
-                    f"{model.config.vocab_size}; they do not belong together"
+                    f"{self.checkpoint.name}: the tokenizer has {subwords} subwords and the model "
+                    f"embeds {model.config.vocab_size}; give the tokenizer that the model was "
+                    "trained with"
                 )
+            _ = self.scheme, self.checkpoint.image_processor  # what is missing is told at once
             self._engine = Engine(
                 inference_copy(model, device, dtype), self.checkpoint.tokenizer, self.batch_tokens
             )
@@ -128,54 +158,75 @@ class LayoutLMv2Tagger:
     # -- tagging -------------------------------------------------------------------------------
 
     def __call__(self, doc: Doc) -> Doc:
-        """Tag one document."""
-        item = self._item(doc)
-        self._annotate(doc, item, self.engine.token_logits([item])[0])
-        return doc
+        """Tag one document. Raises `CheckpointError`; other failures are in `doc._.errors`."""
+        self.engine  # noqa: B018 - a missing model is no failure of the document
+        return next(self._finish([self._job(doc)], None))
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 8) -> Iterator[Doc]:
-        """Tag a stream of documents, `batch_size` at a time; the order stays.
+        """Tag a stream of documents; the order stays.
 
-        The model works on one batch while the next is read, recognised and tokenized.
+        Up to `batch_size` documents run together, fewer where they are long: spaCy's default of
+        1,000 would have the first result wait for the thousandth document. The model works on one
+        group while the next is read, recognised and tokenized. A document that fails is in its own
+        `doc._.errors`. Raises `CheckpointError` before it touches a document.
         """
-        self.engine  # noqa: B018 - a missing model is told before any document is touched
+        engine = self.engine
         with ThreadPoolExecutor(1, "pageloom-model") as worker:
-            running: deque[tuple[list[Doc], list[Item], Future[list[Any]]]] = deque()
-            for docs in minibatch(stream, batch_size):
-                items = [self._item(doc) for doc in docs]
-                running.append((docs, items, worker.submit(self.engine.token_logits, items)))
+            running: deque[tuple[list[_Job], Future[list[Logits]]]] = deque()
+            for jobs in self._groups(stream, batch_size):
+                items = [job.item for job in jobs if job.item is not None]
+                running.append((jobs, worker.submit(engine.token_logits, items)))
                 if len(running) > 1:
                     yield from self._finish(*running.popleft())
             while running:
                 yield from self._finish(*running.popleft())
 
-    def _finish(
-        self, docs: list[Doc], items: list[Item], future: Future[list[Any]]
-    ) -> Iterator[Doc]:
-        try:
-            results: Sequence[Any] = future.result()
-        except Exception as error:
-            if len(docs) == 1:
-                yield from self._failed(docs[0], error)
-                return
-            # One document must not take its batch with it: each is tried alone.
-            for doc, item in zip(docs, items, strict=True):
-                try:
-                    self._annotate(doc, item, self.engine.token_logits([item])[0])
-                except Exception as alone:
-                    yield from self._failed(doc, alone)
-                else:
-                    yield doc
-            return
-        for doc, item, logits in zip(docs, items, results, strict=True):
-            self._annotate(doc, item, logits)
-            yield doc
+    def _groups(self, stream: Iterable[Doc], batch_size: int) -> Iterator[list[_Job]]:
+        jobs: list[_Job] = []
+        subwords = pages = 0
+        for doc in stream:
+            jobs.append(job := self._job(doc))
+            if job.item is not None:
+                subwords += len(job.item.tokens.input_ids)
+                pages += len(job.item.pixels)
+            full = subwords >= BATCHES_TOGETHER * self.batch_tokens or pages >= PAGES_TOGETHER
+            if full or len(jobs) >= batch_size:
+                yield jobs
+                jobs, subwords, pages = [], 0, 0
+        if jobs:
+            yield jobs
 
-    def _failed(self, doc: Doc, error: Exception) -> Iterator[Doc]:
-        doc._.errors.append(DocumentError.of(error, self.name, source=doc._.source))
-        if self._error_handler is not None:
+    def _job(self, doc: Doc) -> _Job:
+        try:
+            return _Job(doc, self._item(doc))
+        except Exception as error:
+            return _Job(doc, error=error)
+
+    def _finish(self, jobs: list[_Job], future: Future[list[Logits]] | None) -> Iterator[Doc]:
+        results: Iterator[Logits] | None = None
+        # One document must not take its group with it: after a failure each is tried alone.
+        if future is not None and future.exception() is None:
+            results = iter(future.result())
+        for job in jobs:
+            if job.item is not None:
+                try:
+                    if results is not None:
+                        logits = next(results)
+                    else:
+                        logits = self.engine.token_logits([job.item])[0]
+                    self._annotate(job.doc, job.item, logits)
+                except Exception as error:
+                    job.error = error
+            if job.error is not None:
+                self._note(job.doc, job.error)
+            yield job.doc
+
+    def _note(self, doc: Doc, error: Exception, page: int | None = None) -> None:
+        found = DocumentError.of(error, self.name, page=page, source=doc._.source)
+        doc._.errors.append(found)
+        logger.warning("%s", found.message)
+        if page is None and self._error_handler is not None:
             self._error_handler(self.name, self, [doc], error)
-        yield doc
 
     def _item(self, doc: Doc) -> Item:
         tokens = encode_doc(doc, self.checkpoint.tokenizer, self.max_length, self.stride)
@@ -190,13 +241,11 @@ class LayoutLMv2Tagger:
                         category="missing",
                     )
                 pixels[number] = self.checkpoint.image_processor.pixels(pages[number].image)
-            except DocumentOpenError as error:
-                doc._.errors.append(
-                    DocumentError.of(error, self.name, page=number, source=doc._.source)
-                )
+            except Exception as error:
+                self._note(doc, error, page=number)
         return Item(tokens, pixels)
 
-    def _annotate(self, doc: Doc, item: Item, logits: npt.NDArray[np.float32]) -> None:
+    def _annotate(self, doc: Doc, item: Item, logits: Logits) -> None:
         entities: list[Entity] = []
         for first, last in _page_runs(item):
             for entity in self.scheme.entities(logits[first:last], self.threshold):
@@ -214,16 +263,15 @@ class LayoutLMv2Tagger:
             kept = [ent for ent in doc.ents if taken.isdisjoint(range(ent.start, ent.end))]
             doc.ents = filter_spans([*spans, *kept])
         fields = doc._.fields
-        for label in self.labels:
-            fields[label] = []
+        for label in self.scheme.kinds:
+            fields.pop(label, None)
         for span, score in zip(spans, scores, strict=True):
-            fields[span.label_].append(
+            fields.setdefault(span.label_, []).append(
                 Field(span.text, score, span._.page, span._.box, span.start, span.end)
             )
-        for label in self.labels:
-            fields[label].sort(key=lambda field: -field.score)
-            if not fields[label]:
-                del fields[label]
+        for label in self.scheme.kinds:
+            if label in fields:
+                fields[label].sort(key=lambda field: -field.score)
 
     # -- spaCy's protocols ---------------------------------------------------------------------
 
@@ -247,21 +295,25 @@ class LayoutLMv2Tagger:
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """All files of `to_disk` as bytes."""
-        return folder_to_bytes(self.checkpoint.save)
+        return self.checkpoint.to_bytes()
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> LayoutLMv2Tagger:
-        """Read what `to_bytes` gave."""
-        # Parameters are mapped from the file, so the folder lives as long as the component.
-        self._unpacked = tempfile.TemporaryDirectory(prefix="pageloom-")
-        folder_from_bytes(data, Path(self._unpacked.name))
-        return self.from_disk(self._unpacked.name)
+        """Read what `to_bytes` gave. Raises `CheckpointError`."""
+        self.checkpoint.from_bytes(data)
+        self._engine = self._scheme = None
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_engine": None, "_scheme": None}
 
 
 def _page_runs(item: Item) -> Iterator[tuple[int, int]]:
     """The words of each page as (first, last + 1), so that no entity straddles two."""
-    words = item.tokens.word_index
-    starts: dict[int, int] = {}
-    for start, page in zip(item.tokens.starts.tolist(), item.tokens.pages.tolist(), strict=True):
-        starts.setdefault(page, int(words[start]))
-    edges = [*sorted(starts.values()), item.tokens.words]
-    yield from pairwise(edges)
+    tokens = item.tokens
+    edges: list[int] = []
+    before: int | None = None
+    for start, page in zip(tokens.starts.tolist(), tokens.pages.tolist(), strict=True):
+        if page != before:
+            edges.append(int(tokens.word_index[start]))
+        before = page
+    yield from pairwise([*edges, tokens.words])

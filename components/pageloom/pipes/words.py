@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from spacy.tokens import Doc
 
-from pageloom.processing.windows import LayoutTokens, WordTokenizer, encode_words
+from pageloom.processing.windows import (
+    SPECIAL_TOKENS,
+    LayoutTokens,
+    WordTokenizer,
+    encode_words,
+)
 
 __all__ = ["encode_doc"]
 
@@ -12,10 +17,14 @@ __all__ = ["encode_doc"]
 def encode_doc(doc: Doc, tokenizer: WordTokenizer, max_length: int, stride: int) -> LayoutTokens:
     """The document's windows: those that a `layout_tokenizer` with this tokenizer has left in
     `doc._.layout_tokens`, or else new ones, which are left there.
+
+    Windows that are longer than `max_length`, or are of other words, are made anew.
     """
     kept = doc._.layout_tokens.get(tokenizer.fingerprint)
-    if kept is not None and kept["words"] == len(doc):
-        return LayoutTokens.from_dict(kept)
+    if kept is not None:
+        tokens = LayoutTokens.from_dict(kept)
+        if tokens.words == len(doc) and tokens.longest + SPECIAL_TOKENS <= max_length:
+            return tokens
     words, boxes, pages = [], [], []
     page = 1
     for token in doc:

@@ -10,7 +10,15 @@ from typing import Any, Literal
 import numpy as np
 from tokenizers import Encoding
 
-__all__ = ["BatchEncoding", "EncodeOptions", "Layout", "TensorKind", "as_tensor", "tensor_kind"]
+__all__ = [
+    "BatchEncoding",
+    "EncodeOptions",
+    "Layout",
+    "TensorKind",
+    "as_tensor",
+    "columns",
+    "tensor_kind",
+]
 
 TensorKind = Literal["np", "pt"] | None
 
@@ -110,6 +118,27 @@ def _choice(name: str, table: dict[object, str | None], value: object) -> str | 
     except (KeyError, TypeError):
         known = ", ".join(repr(choice) for choice in table)
         raise ValueError(f"{name}={value!r} is not known; choose one of {known}") from None
+
+
+def columns(
+    encodings: Sequence[Encoding], options: EncodeOptions, unasked: Sequence[str]
+) -> dict[str, list[Any]]:
+    """The lists that `options` ask for; those of `unasked` are there unless refused."""
+    values: dict[str, list[Any]] = {"input_ids": [encoding.ids for encoding in encodings]}
+    for name, asked, read in (
+        ("token_type_ids", options.return_token_type_ids, lambda e: e.type_ids),
+        ("attention_mask", options.return_attention_mask, lambda e: e.attention_mask),
+        (
+            "special_tokens_mask",
+            options.return_special_tokens_mask,
+            lambda e: e.special_tokens_mask,
+        ),
+        ("offset_mapping", options.return_offsets_mapping, lambda e: e.offsets),
+        ("length", options.return_length, lambda e: len(e.ids)),
+    ):
+        if asked or (asked is None and name in unasked):
+            values[name] = [read(encoding) for encoding in encodings]
+    return values
 
 
 def tensor_kind(value: object) -> TensorKind:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["RESAMPLES", "flat_list", "resize", "to_pil", "to_rgb"]
+__all__ = ["RESAMPLES", "check_resample", "flat_list", "resize", "stack", "to_pil", "to_rgb"]
 
 CHANNELS = (1, 3, 4)
 # Pillow's filters that torchvision resizes tensors with, and its names for them.
@@ -131,6 +131,33 @@ def resize(pixels: NDArray[Any], height: int, width: int, resample: int) -> NDAr
     with torch.inference_mode():
         out = functional.resize(tensor, [height, width], interpolation=mode, antialias=True)
     return cast(NDArray[Any], out.permute(1, 2, 0).numpy())
+
+
+def check_resample(resample: int) -> Image.Resampling:
+    """The filter behind a `resample` setting. Raises `ValueError` if it is not in `RESAMPLES`."""
+    if resample not in RESAMPLES:
+        known = ", ".join(f"{int(r)} ({Image.Resampling(r).name})" for r in RESAMPLES)
+        raise ValueError(f"resample is {resample!r}; choose one of {known}")
+    return Image.Resampling(resample)
+
+
+def stack(arrays: list[NDArray[Any]], kind: str, setting: str) -> Any:
+    """Arrays of one shape as one array ("np") or tensor ("pt"), with a new first axis.
+
+    Raises `ValueError` where shapes differ; `setting` is what would make them equal.
+    """
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"the images have different shapes ({', '.join(map(str, sorted(shapes)))}), so they "
+            f"make no tensor: set {setting}=True, or return_tensors=None"
+        )
+    stacked = np.stack(arrays)
+    if kind == "np":
+        return stacked
+    import torch
+
+    return torch.from_numpy(stacked)
 
 
 def _is_array(value: Any) -> bool:

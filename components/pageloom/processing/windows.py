@@ -17,6 +17,7 @@ __all__ = [
     "LayoutTokens",
     "Window",
     "WordTokenizer",
+    "check_window",
     "encode_words",
     "first_subwords",
     "frame_windows",
@@ -46,12 +47,35 @@ class WordTokenizer(Protocol):
 class FramingTokenizer(Protocol):
     """What `frame_windows` needs of a tokenizer: the tokens that frame and pad a window."""
 
-    cls_token_id: int
-    sep_token_id: int
-    pad_token_id: int
-    cls_token_box: Sequence[int]
-    sep_token_box: Sequence[int]
-    pad_token_box: Sequence[int]
+    @property
+    def cls_token_id(self) -> int:
+        """Stands before a window."""
+        ...
+
+    @property
+    def sep_token_id(self) -> int:
+        """Stands after a window."""
+        ...
+
+    @property
+    def pad_token_id(self) -> int:
+        """Fills a row up."""
+        ...
+
+    @property
+    def cls_token_box(self) -> Sequence[int]:
+        """The box of the token before."""
+        ...
+
+    @property
+    def sep_token_box(self) -> Sequence[int]:
+        """The box of the token after."""
+        ...
+
+    @property
+    def pad_token_box(self) -> Sequence[int]:
+        """The box of padding."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -97,8 +121,16 @@ class LayoutTokens:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> LayoutTokens:
-        """The inverse of `to_dict`."""
-        return cls(**values)
+        """The inverse of `to_dict`. Raises `ValueError` for anything else."""
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(f"not encoded windows: {error}") from None
+
+    @property
+    def longest(self) -> int:
+        """The subwords of the longest window; 0 without windows."""
+        return int((self.ends - self.starts).max(initial=0))
 
     def deciding_windows(self) -> IntArray:
         """For each subword, the window that sees it with most context: int32 (subwords,).
@@ -108,19 +140,34 @@ class LayoutTokens:
         """
         best = np.full(len(self.input_ids), -1, dtype=np.int64)
         chosen = np.zeros(len(self.input_ids), dtype=np.int32)
-        reversed_rows = zip(self.pages[::-1].tolist(), self.starts[::-1].tolist(), strict=True)
-        first = dict(reversed_rows)
-        last = dict(zip(self.pages.tolist(), self.ends.tolist(), strict=True))
         far = len(self.input_ids)
-        for number, window in enumerate(self.windows):
-            places = np.arange(window.start, window.end)
-            left = places - window.start + (far if window.start == first[window.page] else 0)
-            right = window.end - 1 - places + (far if window.end == last[window.page] else 0)
+        starts, ends = self.starts.tolist(), self.ends.tolist()
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            # Where no neighbour overlaps there is nothing beyond: a page begins or ends.
+            opens = number == 0 or ends[number - 1] <= start
+            closes = number == len(ends) - 1 or starts[number + 1] >= end
+            places = np.arange(start, end)
+            left = places - start + (far if opens else 0)
+            right = end - 1 - places + (far if closes else 0)
             context = np.minimum(left, right)
-            better = context > best[window.start : window.end]
-            best[window.start : window.end][better] = context[better]
-            chosen[window.start : window.end][better] = number
+            better = context > best[start:end]
+            best[start:end][better] = context[better]
+            chosen[start:end][better] = number
         return chosen
+
+
+def check_window(max_length: int, stride: int) -> int:
+    """The subwords that a window of `max_length` tokens has room for.
+
+    Raises `ValueError` unless neighbours that share `stride` of them can move on.
+    """
+    capacity = max_length - SPECIAL_TOKENS
+    if not 0 <= stride < capacity:
+        raise ValueError(
+            f"max_length {max_length} leaves {max(capacity, 0)} subwords in a window; "
+            f"stride {stride} must be at least 0 and less than that"
+        )
+    return capacity
 
 
 def window_bounds(length: int, capacity: int, overlap: int) -> Iterator[tuple[int, int]]:
@@ -168,12 +215,7 @@ def encode_words(
             f"{len(words)} words, {len(boxes)} boxes and {len(pages)} pages: "
             "give one box and one page a word"
         )
-    capacity = max_length - SPECIAL_TOKENS
-    if not 0 <= stride < capacity:
-        raise ValueError(
-            f"max_length {max_length} leaves {capacity} subwords in a window; "
-            f"stride {stride} must be at least 0 and less than that"
-        )
+    capacity = check_window(max_length, stride)
     ids, word_index = tokenizer.subwords(words)
     corners = np.array([box or (0, 0, 0, 0) for box in boxes], dtype=np.int64).reshape(-1, 4)
     corners = corners.clip(0, 1000)

@@ -50,6 +50,8 @@ class LayoutLMv2Config(ModelConfig):
     """
 
     model_type: ClassVar[str] = "layoutlmv2"
+    # The published checkpoints of LayoutXLM say layoutlmv2; newer libraries may write this.
+    also_reads: ClassVar[tuple[str, ...]] = ("layoutxlm",)
 
     vocab_size: int = 30522
     hidden_size: int = 768
@@ -81,11 +83,6 @@ class LayoutLMv2Config(ModelConfig):
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} is not a multiple of "
-                f"num_attention_heads {self.num_attention_heads}"
-            )
         spatial = 4 * self.coordinate_size + 2 * self.shape_size
         if spatial != self.hidden_size:
             raise ValueError(
@@ -93,6 +90,11 @@ class LayoutLMv2Config(ModelConfig):
                 f"and must be hidden_size {self.hidden_size}"
             )
         return self
+
+    @property
+    def max_window(self) -> int:
+        """The longest sequence of text that has positions, special tokens included."""
+        return self.max_position_embeddings
 
     @property
     def visual_tokens(self) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pageloom.models.layoutlmv2.config import LayoutLMv2Config
 from pageloom.models.layoutlmv2.model import LayoutLMv2Model, LayoutLMv2Pretrained
-from pageloom.models.losses import classification_loss, span_loss, token_loss
+from pageloom.models.losses import answer_span, classification_loss, token_loss
 from pageloom.models.outputs import (
     QuestionAnsweringOutput,
     SequenceClassifierOutput,
@@ -146,8 +146,7 @@ class LayoutLMv2ForQuestionAnswering(LayoutLMv2Pretrained):
     ) -> QuestionAnsweringOutput:
         """As `LayoutLMv2Model.forward`; positions int64 (batch,), ignored beyond the window.
 
-        The loss runs over padding too, as the reference's does. Without positions, the logits at
-        padding are the lowest number, so that no answer starts or ends there.
+        Logits and loss are those of `answer_span`.
         """
         training = start_positions is not None and end_positions is not None
         base = self.layoutlmv2(
@@ -161,14 +160,12 @@ class LayoutLMv2ForQuestionAnswering(LayoutLMv2Pretrained):
             keep_padding=training,
             **more,
         )
-        logits = self.qa_outputs(base.last_hidden_state[:, : -self.config.visual_tokens])
-        if attention_mask is not None and not training:
-            padding = ~attention_mask.bool().unsqueeze(-1)
-            logits = logits.masked_fill(padding, torch.finfo(logits.dtype).min)
-        start, end = logits.unbind(-1)
-        loss = None
-        if start_positions is not None and end_positions is not None:
-            loss = span_loss(start, end, start_positions, end_positions)
+        start, end, loss = answer_span(
+            self.qa_outputs(base.last_hidden_state[:, : -self.config.visual_tokens]),
+            attention_mask,
+            start_positions,
+            end_positions,
+        )
         return QuestionAnsweringOutput(
             start_logits=start,
             end_logits=end,

@@ -8,8 +8,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from pageloom.models.attention import Packing, attend, attention_weights, relative_position_bucket
-from pageloom.models.layers import FeedForward, Residual, initialise_layer
+from pageloom.models.attention import (
+    Packing,
+    SelfAttention,
+    close_keys,
+    relative_position_bucket,
+)
+from pageloom.models.boxes import BoxEmbeddings, check_boxes
+from pageloom.models.layers import FeedForward, Pooler, Residual, initialise_layer
 from pageloom.models.layoutlmv2.config import LayoutLMv2Config
 from pageloom.models.layoutlmv2.visual import VisualBackbone
 from pageloom.models.layoutlmv2.visual import checkpoint_key as visual_checkpoint_key
@@ -19,38 +25,21 @@ from pageloom.models.pretrained import PretrainedModel
 __all__ = ["LayoutLMv2Model", "LayoutLMv2Pretrained"]
 
 
-class Embeddings(nn.Module):
+class Embeddings(BoxEmbeddings):
     """Word, position, segment and box embeddings, summed and normalised (section 2.1)."""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
-        super().__init__()
-        hidden, boxes = config.hidden_size, config.max_2d_position_embeddings
+        super().__init__(
+            config.max_2d_position_embeddings, config.coordinate_size, config.shape_size
+        )
+        hidden = config.hidden_size
         self.word_embeddings = nn.Embedding(
             config.vocab_size, hidden, padding_idx=config.pad_token_id
         )
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, hidden)
-        self.x_position_embeddings = nn.Embedding(boxes, config.coordinate_size)
-        self.y_position_embeddings = nn.Embedding(boxes, config.coordinate_size)
-        self.h_position_embeddings = nn.Embedding(boxes, config.shape_size)
-        self.w_position_embeddings = nn.Embedding(boxes, config.shape_size)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, hidden)
         self.LayerNorm = nn.LayerNorm(hidden, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
-
-    def boxes(self, bbox: Tensor) -> Tensor:
-        """(..., 4) ints -> (..., hidden): both corners, height and width (section 2.1, eq. 3)."""
-        x0, y0, x1, y1 = bbox.unbind(-1)
-        return torch.cat(
-            (
-                self.x_position_embeddings(x0),
-                self.y_position_embeddings(y0),
-                self.x_position_embeddings(x1),
-                self.y_position_embeddings(y1),
-                self.h_position_embeddings(y1 - y0),
-                self.w_position_embeddings(x1 - x0),
-            ),
-            -1,
-        )
 
     def forward(self, words: Tensor, bbox: Tensor, positions: Tensor, segments: Tensor) -> Tensor:
         """(tokens, hidden), (tokens, 4), (tokens,), (tokens,) -> (tokens, hidden)."""
@@ -65,51 +54,33 @@ class Embeddings(nn.Module):
         return out
 
 
-class SelfAttention(nn.Module):
-    """Multi-head attention with added position biases (section 2.2, eq. 5 and 6)."""
+class FusedSelfAttention(SelfAttention):
+    """The same with query, key and value from one weight, and no bias for keys (`fast_qkv`)."""
 
-    def __init__(self, config: LayoutLMv2Config) -> None:
-        super().__init__()
-        hidden = config.hidden_size
-        self.heads = config.num_attention_heads
-        self.dropout = config.attention_probs_dropout_prob
-        self.fused = config.fast_qkv
-        if self.fused:
-            self.qkv_linear = nn.Linear(hidden, 3 * hidden, bias=False)
-            self.q_bias = nn.Parameter(torch.zeros(1, 1, hidden))
-            self.v_bias = nn.Parameter(torch.zeros(1, 1, hidden))
-        else:
-            self.query = nn.Linear(hidden, hidden)
-            self.key = nn.Linear(hidden, hidden)
-            self.value = nn.Linear(hidden, hidden)
+    def __init__(self, hidden: int, heads: int, dropout: float) -> None:
+        nn.Module.__init__(self)
+        self.heads = heads
+        self.dropout = dropout
+        self.qkv_linear = nn.Linear(hidden, 3 * hidden, bias=False)
+        self.q_bias = nn.Parameter(torch.zeros(1, 1, hidden))
+        self.v_bias = nn.Parameter(torch.zeros(1, 1, hidden))
 
     def project(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(tokens, hidden) -> three of (tokens, heads, size)."""
-        if self.fused:
-            bias = torch.cat((self.q_bias, torch.zeros_like(self.q_bias), self.v_bias), -1)
-            parts = nn.functional.linear(hidden, self.qkv_linear.weight, bias.flatten()).chunk(3, 1)
-        else:
-            parts = (self.query(hidden), self.key(hidden), self.value(hidden))
-        query, key, value = (part.unflatten(1, (self.heads, -1)) for part in parts)
+        """(tokens, hidden) -> queries, keys and values, each (tokens, hidden)."""
+        bias = torch.cat((self.q_bias, torch.zeros_like(self.q_bias), self.v_bias), -1)
+        joint = nn.functional.linear(hidden, self.qkv_linear.weight, bias.flatten())
+        query, key, value = joint.chunk(3, 1)
         return query, key, value
-
-    def forward(
-        self, hidden: Tensor, packing: Packing, biases: list[Tensor] | None, weights: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        """(tokens, hidden) -> the same; with `weights`, also those of `attention_weights`."""
-        query, key, value = self.project(hidden)
-        dropout = self.dropout if self.training else 0.0
-        out = attend(query, key, value, packing, biases, dropout)
-        return out, attention_weights(query, key, packing, biases) if weights else None
 
 
 class Attention(nn.Module):
-    """Self-attention and its output block."""
+    """Self-attention with added position biases (section 2.2, eq. 5 and 6), and its output."""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__()
         hidden = config.hidden_size
-        self.self = SelfAttention(config)
+        kind = FusedSelfAttention if config.fast_qkv else SelfAttention
+        self.self = kind(hidden, config.num_attention_heads, config.attention_probs_dropout_prob)
         self.output = Residual(hidden, hidden, config.hidden_dropout_prob, config.layer_norm_eps)
 
     def forward(
@@ -177,13 +148,7 @@ class Encoder(nn.Module):
         biases = self._position_biases(packing, positions, bbox)
         if keys is None:
             return biases
-        rows = keys.split(packing.lengths) if packing.by_sequence else (packing.dense.pad(keys),)
-        closed = [~row[..., None, None, :] for row in rows]
-        if biases is None:
-            dtype = next(self.parameters()).dtype
-            biases = [torch.zeros(mask.shape, dtype=dtype, device=mask.device) for mask in closed]
-        pairs = zip(biases, closed, strict=True)
-        return [bias.masked_fill(mask, -torch.inf) for bias, mask in pairs]
+        return close_keys(biases, keys, packing, next(self.parameters()).dtype)
 
     def _position_biases(
         self, packing: Packing, positions: Tensor, bbox: Tensor
@@ -245,18 +210,6 @@ def _bias(places: Tensor, tables: list[Tensor], reach: int) -> Tensor:
     assert total is not None
     # Indexing puts the heads first; a batch goes before them.
     return total if places.dim() == 2 else total.transpose(0, 1)
-
-
-class Pooler(nn.Module):
-    """The first token's state through a tanh layer, as in BERT."""
-
-    def __init__(self, hidden: int) -> None:
-        super().__init__()
-        self.dense = nn.Linear(hidden, hidden)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """(batch, hidden) -> the same."""
-        return torch.tanh(self.dense(hidden))
 
 
 class LayoutLMv2Pretrained(PretrainedModel[LayoutLMv2Config]):
@@ -397,7 +350,7 @@ class LayoutLMv2Model(LayoutLMv2Pretrained):
             boxes = torch.zeros(len(positions), 4, dtype=torch.long, device=device)
         else:
             boxes = text.pack(bbox)
-            self._check_boxes(boxes)
+            check_boxes(boxes, config.max_2d_position_embeddings - 1)
         if token_type_ids is None:
             segments = torch.zeros_like(positions)
         else:
@@ -434,19 +387,6 @@ class LayoutLMv2Model(LayoutLMv2Pretrained):
             hidden_states=None if hidden_states is None else tuple(hidden_states),
             attentions=None if attentions is None else tuple(attentions),
         )
-
-    def _check_boxes(self, boxes: Tensor) -> None:
-        if not len(boxes):
-            return
-        most = self.config.max_2d_position_embeddings - 1
-        low, high = boxes.aminmax()
-        sizes = (boxes[:, 2:] - boxes[:, :2]).amin()
-        if int(low) < 0 or int(high) > most or int(sizes) < 0:
-            raise ValueError(
-                f"boxes must have 0 <= x0 <= x1 <= {most} and 0 <= y0 <= y1 <= {most} "
-                f"(normalised to 0-1000); found values from {int(low)} to {int(high)}"
-                + (" and a box whose corners are swapped" if int(sizes) < 0 else "")
-            )
 
 
 def _order(lengths: tuple[int, ...], visual: int, device: torch.device) -> Tensor:

@@ -10,17 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pageloom.errors import CheckpointError
 from pageloom.processing.encoding import BatchEncoding, tensor_kind
-from pageloom.processing.files import locate, read_json, write_json
-from pageloom.processing.images import RESAMPLES, flat_list, resize, to_pil, to_rgb
+from pageloom.processing.images import check_resample, flat_list, resize, stack, to_pil, to_rgb
+from pageloom.processing.preprocessor import changed, read_processor, write_processor
 from pageloom.processing.tesseract import read_all
 
 __all__ = ["LayoutLMv2ImageProcessor"]
 
-CONFIG = "preprocessor_config.json"
-# Where newer versions of the public library keep the same settings, and look first.
-SHARED_CONFIG = "processor_config.json"
 SETTINGS = ("do_resize", "size", "resample", "apply_ocr", "ocr_lang", "tesseract_config")
 
 
@@ -60,10 +56,7 @@ class LayoutLMv2ImageProcessor:
     ) -> None:
         self.do_resize = do_resize
         self.size = _size(size)
-        if resample not in RESAMPLES:
-            known = ", ".join(f"{int(r)} ({Image.Resampling(r).name})" for r in RESAMPLES)
-            raise ValueError(f"resample is {resample!r}; choose one of {known}")
-        self.resample = Image.Resampling(resample)
+        self.resample = check_resample(resample)
         self.apply_ocr = apply_ocr
         self.ocr_lang = ocr_lang
         self.tesseract_config = tesseract_config
@@ -78,35 +71,11 @@ class LayoutLMv2ImageProcessor:
 
         `overrides` replace its settings. Raises `CheckpointError`.
         """
-        folder = locate(path_or_id, revision, (CONFIG, SHARED_CONFIG))
-        config = read_json(folder / SHARED_CONFIG).get("image_processor")
-        path = folder / (CONFIG if config is None else SHARED_CONFIG)
-        if config is None:
-            config = read_json(path)
-        if not config:
-            raise CheckpointError(
-                f"{folder}: has no {CONFIG}. Write one there with "
-                "LayoutLMv2ImageProcessor().save_pretrained, or make the image processor yourself"
-            )
-        ours = {
-            key: value
-            for key, value in config.items()
-            if key not in ("image_processor_type", "feature_extractor_type", "processor_class")
-            and (value is not None or key == "ocr_lang")
-        }
-        try:
-            return cls(**{**ours, **overrides})
-        except (TypeError, ValueError) as error:
-            raise CheckpointError(f"{path}: {error}") from None
+        return read_processor(cls, path_or_id, revision, overrides, may_be_none=("ocr_lang",))
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `preprocessor_config.json`, which `transformers` loads too."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / CONFIG, self.to_dict())
-        shared = read_json(folder / SHARED_CONFIG)
-        if "image_processor" in shared:
-            write_json(folder / SHARED_CONFIG, {**shared, "image_processor": self.to_dict()})
+        write_processor(folder, self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `preprocessor_config.json`."""
@@ -131,23 +100,15 @@ class LayoutLMv2ImageProcessor:
         Raises `ValueError` for what is no image, `EngineError` where Tesseract or a language fails.
         """
         if overrides:
-            unknown = sorted(set(overrides) - set(SETTINGS))
-            if unknown:
-                raise TypeError(
-                    f"unknown settings {', '.join(unknown)}; there are {', '.join(SETTINGS)}"
-                )
-            own = {name: getattr(self, name) for name in SETTINGS}
-            changed = type(self)(**{**own, **overrides})
-            return changed(
-                images, return_tensors=return_tensors, input_data_format=input_data_format
-            )
+            once = changed(self, SETTINGS, overrides)
+            return once(images, return_tensors=return_tensors, input_data_format=input_data_format)
         kind = tensor_kind(return_tensors)
         pages = flat_list(images)
         data: dict[str, Any] = {
             "pixel_values": [self._pixels(page, input_data_format) for page in pages]
         }
         if kind is not None:
-            data["pixel_values"] = _stack(data["pixel_values"], kind)
+            data["pixel_values"] = stack(data["pixel_values"], kind, "do_resize")
         if self.apply_ocr:
             readable = [to_pil(page, input_data_format) for page in pages]
             read = read_all(readable, self.ocr_lang, self.tesseract_config)
@@ -183,18 +144,3 @@ def _size(size: Any) -> dict[str, int]:
     if min(checked.values()) < 1:
         raise ValueError(f"size is {checked}; height and width are at least 1 pixel")
     return checked
-
-
-def _stack(pixels: list[NDArray[Any]], kind: str) -> Any:
-    shapes = {array.shape for array in pixels}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"the images have different shapes ({', '.join(map(str, sorted(shapes)))}), so they "
-            "make no tensor: set do_resize=True, or return_tensors=None"
-        )
-    stacked = np.stack(pixels)
-    if kind == "np":
-        return stacked
-    import torch
-
-    return torch.from_numpy(stacked)

@@ -10,8 +10,9 @@ import numpy as np
 
 from pageloom.processing.encoding import BatchEncoding
 from pageloom.processing.files import write_json
-from pageloom.processing.layoutlmv2.image_processor import SHARED_CONFIG, LayoutLMv2ImageProcessor
+from pageloom.processing.layoutlmv2.image_processor import LayoutLMv2ImageProcessor
 from pageloom.processing.layoutlmv2.tokenizer import LayoutLMv2Tokenizer
+from pageloom.processing.preprocessor import SHARED_CONFIG
 
 __all__ = ["LayoutLMv2Processor"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding
 
-from pageloom.processing.wordpiece import Box
+from pageloom.processing.settings import Box
 
 __all__ = ["Alignment", "first_offsets"]
 
@@ -52,19 +52,31 @@ class Alignment:
         result[inside] = boxes[self.words[inside]]
         return result
 
-    def labels(self, labels: list[int], otherwise: int, starts: dict[int, int] | None) -> Ints:
-        """The subwords' labels, of shape (length,): the word's, or `otherwise` where there is none.
+    def firsts(self, starts: dict[int, int] | None) -> NDArray[np.bool_]:
+        """Where the first subword of a word is, of shape (length,).
 
-        With `starts` (from `first_offsets`), only the first subword of each word has its label.
+        With `starts` (from `first_offsets`) that is the word's first of all; without, its first in
+        this sequence, which may be a window that the word continues in.
         """
-        result = np.full(len(self.words), otherwise, dtype=np.int64)
         offsets = self.encoding.offsets
+        result = np.zeros(len(self.words), dtype=bool)
         before = (-1, -1)
         for position, word in enumerate(self.words.tolist()):
-            here = (word, offsets[position][0])
-            if word >= 0 and (starts is None or (here[1] == starts[word] and here != before)):
-                result[position] = labels[word]
+            here = (word, -1 if starts is None else offsets[position][0])
+            if word >= 0 and here != before:
+                result[position] = starts is None or here[1] == starts[word]
             before = here
+        return result
+
+    def labels(self, labels: list[int], otherwise: int, where: NDArray[np.bool_] | None) -> Ints:
+        """The subwords' labels, of shape (length,): the word's, or `otherwise` where there is none
+        and where `where` is false.
+        """
+        wanted = self.words >= 0
+        if where is not None:
+            wanted &= where
+        result = np.full(len(self.words), otherwise, dtype=np.int64)
+        result[wanted] = np.array(labels, dtype=np.int64)[self.words[wanted]]
         return result
 
 

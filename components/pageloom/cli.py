@@ -1,0 +1,169 @@
+"""The command `pageloom`: fields of documents, from a shell."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+__all__ = ["app", "main"]
+
+WIDEST_VALUE = 60
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def about() -> None:
+    """Read documents and find their fields."""
+
+
+@app.command()
+def fields(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Paths or URIs.")],
+    model: Annotated[
+        str, typer.Option(help="Packaged name, folder or hub id.")
+    ] = "pageloom/fields-sm",
+    revision: Annotated[str | None, typer.Option(help="Of a model on the hub.")] = None,
+    engine: Annotated[str, typer.Option(help="OCR: tesseract, tesserocr, rapidocr.")] = "tesseract",
+    lang: Annotated[str, typer.Option(help="The documents' language, as in eng+deu.")] = "eng",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    every: Annotated[
+        bool, typer.Option("--all", help="Show each value of a field, not the best alone.")
+    ] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a report with pictures here.")] = None,
+    jsonl: Annotated[Path | None, typer.Option(help="Write one JSON object a document.")] = None,
+) -> None:
+    """Print the fields of documents; exit with 1 if any of them failed in whole or in part."""
+    from pageloom import PageloomError, render
+
+    logging.getLogger("pageloom").addHandler(logging.NullHandler())  # errors are printed below
+    failed, kept = False, []
+    try:
+        nlp = _pipeline(model, revision, engine, lang, device)
+        with _lines(jsonl) as write:
+            for number, doc in enumerate(nlp.pipe(files)):
+                typer.echo(("\n" if number else "") + _table(doc, every))
+                for error in doc._.errors:
+                    failed = True
+                    typer.echo(f"error: {error.message}", err=True)
+                write(_record(doc))
+                if html is not None:
+                    kept.append(doc)
+        if html is not None:
+            render(kept, html)
+    except (PageloomError, ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def models() -> None:
+    """List the packaged models."""
+    try:
+        import pageloom_weights
+    except ImportError:
+        typer.echo("no packaged models: pip install 'pageloom[weights]'", err=True)
+        raise typer.Exit(1) from None
+    for name in pageloom_weights.names():
+        config = json.loads((pageloom_weights.path(name) / "config.json").read_text("utf8"))
+        labels = dict.fromkeys(label.rpartition("-")[2] for label in config["id2label"].values())
+        labels.pop("O", None)
+        typer.echo(f"pageloom/{name}  {config['architectures'][0]}  {', '.join(labels)}")
+
+
+@app.command()
+def combine_lilt(
+    text: Annotated[str, typer.Argument(help="RoBERTa-style text encoder: folder or hub id.")],
+    lilt: Annotated[str, typer.Argument(help="LiLT, or its layout flow alone: the same.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    text_revision: Annotated[str | None, typer.Option(help="Of the text encoder.")] = None,
+    lilt_revision: Annotated[str | None, typer.Option(help="Of the layout flow.")] = None,
+) -> None:
+    """Join a text encoder of any language and a LiLT layout flow into one checkpoint."""
+    from pageloom.errors import CheckpointError
+    from pageloom.models.lilt import combine
+
+    try:
+        combine(text, lilt, out, text_revision=text_revision, lilt_revision=lilt_revision)
+    except (CheckpointError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{out}: a LiLT to fine-tune")
+
+
+def _pipeline(model: str, revision: str | None, engine: str, lang: str, device: str) -> Language:
+    import spacy
+
+    reader = {"tokenizer": {"@tokenizers": "pageloom.DocumentReader.v1"}}
+    nlp = spacy.blank("xx", config={"nlp": reader})
+    nlp.add_pipe("ocr", config={"engine": engine, "lang": lang})
+    tagger = {"model": model, "revision": revision, "device": device}
+    nlp.add_pipe("layoutlmv2_tagger", config=tagger)
+    return nlp
+
+
+def _table(doc: Doc, every: bool) -> str:
+    """The document's name and its fields in columns, the best value of each field first."""
+    pages = len(doc._.pages)
+    head = f"{doc._.source}  ({pages} page{'' if pages == 1 else 's'}, {doc._.status})"
+    rows = [("field", "value", "confidence", "page")]
+    for label, values in doc._.fields.items():
+        for field in values if every else values[:1]:
+            long = len(field.text) > WIDEST_VALUE
+            text = field.text[: WIDEST_VALUE - 3] + "..." if long else field.text
+            rows.append((label, text, f"{field.score:.0%}", str(field.page or "")))
+    if len(rows) == 1:
+        return f"{head}\n  no fields found"
+    wide = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [
+        f"  {name:<{wide[0]}}  {value:<{wide[1]}}  {score:>{wide[2]}}  {page:>4}"
+        for name, value, score, page in rows
+    ]
+    return "\n".join([head, *lines])
+
+
+def _record(doc: Doc) -> dict[str, Any]:
+    return {
+        "source": doc._.source,
+        "sha256": doc._.sha256,
+        "status": doc._.status,
+        "pages": len(doc._.pages),
+        "fields": {
+            label: [asdict(field) for field in found] for label, found in doc._.fields.items()
+        },
+        "errors": [asdict(error) for error in doc._.errors],
+    }
+
+
+@contextmanager
+def _lines(path: Path | None) -> Iterator[Callable[[dict[str, Any]], object]]:
+    """A function that writes one object a line; the file appears when all are written."""
+    if path is None:
+        yield lambda record: None
+        return
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with aside.open("w", encoding="utf8") as file:
+            yield lambda record: file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def main() -> None:
+    """What the console script runs."""
+    app()

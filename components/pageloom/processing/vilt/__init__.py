@@ -1,0 +1,1 @@
+"""ViLT's inputs: resized and padded images with their masks, and running text."""
