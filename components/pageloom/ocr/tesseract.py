@@ -71,6 +71,23 @@ def read_tsv(tsv: str) -> list[Word]:
     return words
 
 
+def _is_grey(image: Image.Image) -> bool:
+    """Whether all channels are equal: then one of them gives Tesseract the same pixels to look at,
+    in three quarters of the time.
+    """
+    import numpy as np
+
+    if image.mode != "RGB":
+        return False
+    pixels = np.asarray(image)
+    # A few rows tell most colour pictures apart before all of them are compared.
+    for rows in (pixels[:: max(1, len(pixels) // 16)], pixels):
+        red, green, blue = rows[..., 0], rows[..., 1], rows[..., 2]
+        if not (np.array_equal(red, green) and np.array_equal(green, blue)):
+            return False
+    return True
+
+
 class Tesseract:
     """The Tesseract program, one process a page and one thread a process.
 
@@ -117,7 +134,7 @@ class Tesseract:
         self.check()
         pytesseract = _pytesseract()
         # Uncompressed: encoding a PNG for the program takes longer than writing and reading it.
-        picture = image.copy()
+        picture = image.getchannel(0) if _is_grey(image) else image.copy()
         picture.format = "PPM"
         config = f"--psm {self.psm}" + (f" --dpi {dpi}" if dpi else "")
         try:
