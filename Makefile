@@ -8,19 +8,25 @@ SHELL := /bin/bash
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.pageloom-set-up
-DEBIAN_PACKAGES := tesseract-ocr fonts-dejavu-core chromium
+DEBIAN_PACKAGES := tesseract-ocr fonts-dejavu-core
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
+# pip puts uv where a user's PATH may not look; as a module it is always found.
+UV = $$(command -v uv || echo python3 -m uv)
 
 .PHONY: setup demo test lint bench constraints clean
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml components/pyproject.toml provider/pyproject.toml weights/pyproject.toml constraints.txt
 	@missing=""; for p in $(DEBIAN_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
-	if [ -n "$$missing" ]; then echo "installing$$missing"; \
-	  $(SUDO) apt-get update -qq; $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
-	@command -v uv >/dev/null || python3 -m pip install --quiet uv || python3 -m pip install --quiet --break-system-packages uv
-	@[ -x $(PYTHON) ] || uv venv --quiet --python 3.11 .venv
-	uv pip install --quiet --python $(PYTHON) --constraint constraints.txt \
+	command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || missing="$$missing python3-pip"; \
+	if [ -n "$$missing" ]; then echo "installing$$missing"; $(SUDO) apt-get update -qq; $(APT) $$missing >/dev/null; fi
+	@command -v chromium >/dev/null || { echo "installing chromium"; $(APT) chromium >/dev/null 2>&1; } \
+	  || echo "chromium cannot be installed here: the tests that need a browser will be skipped"
+	@command -v uv >/dev/null || python3 -m pip install --quiet uv 2>/dev/null \
+	  || python3 -m pip install --quiet --break-system-packages uv
+	@[ -x $(PYTHON) ] || $(UV) venv --quiet --python 3.11 .venv
+	$(UV) pip install --quiet --python $(PYTHON) --constraint constraints.txt \
 	  --editable weights --editable 'components[weights,rapidocr]' --editable 'provider[worker]' --group test
 	@touch $@
 
@@ -39,7 +45,7 @@ bench: setup
 	$(PYTHON) -m benchmarks.run
 
 constraints: # the newest versions that fit, as name==version, without addresses
-	uv pip compile --quiet --upgrade --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
 	  --group test components/pyproject.toml provider/pyproject.toml --extra rapidocr \
 	  --no-emit-package pageloom --no-emit-package pageloom-weights --output-file constraints.txt
 
