@@ -188,7 +188,7 @@ def test_every_installed_component_costs_spacy_users_nothing():
     program = """
 import sys, spacy
 nlp = spacy.blank("en")
-for name in ("ocr", "layout_tokenizer", "layoutlmv2_tagger"):
+for name in ("ocr", "layout_tokenizer", "layoutlmv2_tagger", "lilt_tagger", "document_classifier"):
     assert nlp.has_factory(name), "pageloom is not installed"
 assert "pageloom.pipes.factories" in sys.modules
 loaded = [

@@ -164,7 +164,7 @@ class TestWrongModels:
     def test_a_folder_without_a_tokenizer(self, tiny_tagger, tmp_path):
         for name in ("config.json", "model.safetensors"):
             shutil.copy(tiny_tagger / name, tmp_path)
-        with pytest.raises(CheckpointError, match=r"neither tokenizer.json nor vocab.txt"):
+        with pytest.raises(CheckpointError, match=r"neither tokenizer.json, nor vocab.txt"):
             self.use(tmp_path)
 
     def test_a_tokenizer_larger_than_the_vocabulary(self, tiny_tagger, tmp_path):

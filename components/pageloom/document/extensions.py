@@ -78,7 +78,7 @@ def doc_status(doc: Doc) -> str:
     errors = _data(doc).get(_doc_key("errors")) or ()
     if not errors:
         return "ok"
-    if len(doc):
+    if len(doc) or _data(doc).get(_doc_key("answers")):
         return "partial"
     pages = {page.number for page in _data(doc).get(_doc_key("pages")) or ()}
     broken = {error.page for error in errors}

@@ -110,7 +110,8 @@ class DocumentError:
     Args:
         component: name of the component, "reader" for the reader.
         category: one word to compare: a `DocumentOpenError.category`, "engine" for an OCR engine
-            that is missing or failed, "unexpected" for anything else.
+            that is missing or failed, "question" for a question that a model cannot read,
+            "unexpected" for anything else.
         page: from 1; None where the whole document is concerned.
         message: names the file, the cause and the way out.
     """

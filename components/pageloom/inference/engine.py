@@ -41,7 +41,7 @@ class Item:
     Args:
         tokens: its subwords and windows.
         pixels: for each page number that a window is on, uint8 (3, height, width), BGR. Windows of
-            pages that are missing here are not run.
+            pages that are missing here are not run. A model without eyes needs none and runs all.
     """
 
     tokens: LayoutTokens
@@ -68,7 +68,7 @@ def inference_copy(model: ModelT, device: torch.device, dtype: torch.dtype) -> M
 
 
 class Engine:
-    """Runs a head of LayoutLMv2 over documents.
+    """Runs a head of LayoutLMv2 or LiLT over documents.
 
     Args:
         model: the head, as made by `inference_copy`.
@@ -105,33 +105,52 @@ class Engine:
         return results
 
     @torch.inference_mode()
+    def window_logits(self, items: Sequence[Item]) -> list[npt.NDArray[np.float32]]:
+        """For each document the labels' logits of each window: float32 (windows, labels).
+
+        For heads that give one row a window. Windows on a page without a picture have NaN.
+        """
+        labels = self.model.config.num_labels
+        results = [
+            np.full((len(item.tokens.starts), labels), np.nan, dtype=np.float32) for item in items
+        ]
+        for document, number, output, row in self.run(items):
+            results[document][number] = output.logits[row].float().cpu().numpy()
+        return results
+
+    @torch.inference_mode()
     def run(self, items: Sequence[Item]) -> Iterator[tuple[int, int, Any, int]]:
         """Run every window of every document.
 
-        Yields (document, window, output of the model, row in it). Each page's picture is encoded
-        once, whatever the number of windows.
+        Yields (document, window, output of the model, row in it). Where the model sees pages, each
+        page's picture is encoded once, whatever the number of windows.
         """
-        places, features = self._encode_pages(items)
+        visual: Callable[[Tensor], Tensor] | None = getattr(self._base(), "visual", None)
+        places, features = self._encode_pages(items, visual) if visual else ({}, None)
         rows = [
             (document, number, window)
             for document, item in enumerate(items)
             for number, window in enumerate(item.tokens.windows)
-            if (document, window.page) in places
+            if features is None or (document, window.page) in places
         ]
         lengths = [window.end - window.start + SPECIAL_TOKENS for _, _, window in rows]
         for batch in batches_by_tokens(lengths, self.batch_tokens):
             chosen = [rows[number] for number in batch]
-            pages = torch.tensor([places[document, window.page] for document, _, window in chosen])
             framed = frame_windows(
                 self.tokenizer, [(items[document].tokens, window) for document, _, window in chosen]
             )
             device = self.model.device
             inputs = {name: torch.from_numpy(rows).to(device) for name, rows in framed.items()}
-            output = self._retrying(inputs, features[pages.to(features.device)])
+            if features is not None:
+                pages = [places[document, window.page] for document, _, window in chosen]
+                inputs["image_features"] = features[torch.tensor(pages, device=features.device)]
+            output = self._retrying(inputs)
             for row, (document, number, _) in enumerate(chosen):
                 yield document, number, output, row
 
-    def _encode_pages(self, items: Sequence[Item]) -> tuple[dict[tuple[int, int], int], Tensor]:
+    def _encode_pages(
+        self, items: Sequence[Item], visual: Callable[[Tensor], Tensor]
+    ) -> tuple[dict[tuple[int, int], int], Tensor]:
         places: dict[tuple[int, int], int] = {}
         pictures: list[npt.NDArray[np.uint8]] = []
         for document, item in enumerate(items):
@@ -141,7 +160,6 @@ class Engine:
                     pictures.append(item.pixels[page])
         if not pictures:
             return places, torch.zeros(0)
-        visual: Callable[[Tensor], Tensor] = self._base().visual
         parts = []
         for first in range(0, len(pictures), PAGES_AT_ONCE):
             images = torch.from_numpy(np.stack(pictures[first : first + PAGES_AT_ONCE]))
@@ -152,18 +170,18 @@ class Engine:
     def _base(self) -> Any:
         return getattr(self.model, self.model.base_prefix, self.model)
 
-    def _retrying(self, inputs: dict[str, Tensor], features: Tensor) -> Any:
+    def _retrying(self, inputs: dict[str, Tensor]) -> Any:
         """One batch; in halves, and halves of halves, where the device has too little memory."""
         try:
-            return self.model(**inputs, image_features=features)
+            return self.model(**inputs)
         except torch.OutOfMemoryError:
-            size = len(features)
+            size = len(inputs["input_ids"])
             if size == 1:
                 raise
             torch.cuda.empty_cache()
         half = size // 2
         parts = [
-            self._retrying({name: tensor[rows] for name, tensor in inputs.items()}, features[rows])
+            self._retrying({name: tensor[rows] for name, tensor in inputs.items()})
             for rows in (slice(0, half), slice(half, size))
         ]
         joined = {

@@ -4,11 +4,12 @@ from pageloom.ocr.engines import ENGINES, make_engine
 from pageloom.ocr.rapidocr import RapidOcr
 from pageloom.ocr.tesseract import Tesseract, Tesserocr
 from pageloom.ocr.text_layer import text_layer
-from pageloom.ocr.word import Engine, Word
+from pageloom.ocr.word import Engine, PagesEngine, Word
 
 __all__ = [
     "ENGINES",
     "Engine",
+    "PagesEngine",
     "RapidOcr",
     "Tesseract",
     "Tesserocr",

@@ -6,6 +6,9 @@ import os
 import re
 import threading
 from collections import ChainMap
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pageloom.errors import EngineError
@@ -15,7 +18,7 @@ from pageloom.ocr.word import Word, clean
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Tesseract", "Tesserocr", "read_tsv"]
+__all__ = ["Tesseract", "Tesserocr", "read_tsv", "split_pages"]
 
 _LANG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_/]*(\+[A-Za-z0-9][A-Za-z0-9_/]*)*")
 _TEXTLESS_MODES = (0, 2)
@@ -71,6 +74,17 @@ def read_tsv(tsv: str) -> list[Word]:
     return words
 
 
+def split_pages(tsv: str) -> list[str]:
+    """The rows of each page in Tesseract's TSV output; a page without words has rows too."""
+    pages: dict[str, list[str]] = {}
+    for row in tsv.split("\n"):
+        level, _, rest = row.partition("\t")
+        number, tab, _ = rest.partition("\t")
+        if level.isdigit() and tab:  # not the line of column names
+            pages.setdefault(number, []).append(row)
+    return ["\n".join(rows) for rows in pages.values()]
+
+
 def _is_grey(image: Image.Image) -> bool:
     """Whether all channels are equal: then one of them gives Tesseract the same pixels to look at,
     in three quarters of the time.
@@ -88,11 +102,16 @@ def _is_grey(image: Image.Image) -> bool:
     return True
 
 
+def _picture(image: Image.Image) -> Image.Image:
+    """What Tesseract is given of a page; a new picture, since saving one leaves marks on it."""
+    return image.getchannel(0) if _is_grey(image) else image.copy()
+
+
 class Tesseract:
-    """The Tesseract program, one process a page and one thread a process.
+    """The Tesseract program: a process for a page or a few of them, with one thread.
 
     More threads in one process are slower than one, many times so where processes share the cores:
-    run pages side by side instead (the component's `workers`).
+    run processes side by side instead (the component's `workers`).
 
     Args:
         lang: installed languages, as in "eng+deu".
@@ -132,21 +151,45 @@ class Tesseract:
     def read(self, image: Image.Image, dpi: int | None = None) -> list[Word]:
         """See `Engine.read`."""
         self.check()
-        pytesseract = _pytesseract()
+        picture = _picture(image)
         # Uncompressed: encoding a PNG for the program takes longer than writing and reading it.
-        picture = image.getchannel(0) if _is_grey(image) else image.copy()
         picture.format = "PPM"
+        return read_tsv(self._run(picture, dpi, f"a {image.width} x {image.height} page"))
+
+    def read_all(self, images: Sequence[Image.Image], dpi: int | None = None) -> list[list[Word]]:
+        """See `PagesEngine.read_all`: one process, which takes 0.1 s to start, reads them all."""
+        if not images:
+            return []
+        self.check()
+        with TemporaryDirectory(prefix="pageloom-") as folder:
+            paths = [Path(folder, f"{number}.ppm") for number in range(1, len(images) + 1)]
+            names = Path(folder, "pages.txt")
+            try:
+                for image, path in zip(images, paths, strict=True):
+                    _picture(image).save(path, format="PPM")
+                names.write_bytes(b"".join(os.fsencode(path) + b"\n" for path in paths))
+            except OSError as error:
+                raise EngineError(
+                    f"{len(images)} pages cannot be written for Tesseract: {error}; make room, or "
+                    "point TMPDIR to a folder that has some"
+                ) from error
+            pages = split_pages(self._run(str(names), dpi, f"{len(images)} pages"))
+        if len(pages) != len(images):
+            raise EngineError(f"Tesseract read {len(pages)} of {len(images)} pages")
+        return [read_tsv(page) for page in pages]
+
+    def _run(self, source: Image.Image | str, dpi: int | None, what: str) -> str:
+        """The TSV of a picture, or of the pictures that a text file names."""
+        pytesseract = _pytesseract()
         config = f"--psm {self.psm}" + (f" --dpi {dpi}" if dpi else "")
         try:
-            tsv = pytesseract.image_to_data(picture, lang=self.lang, config=config)
+            tsv: str = pytesseract.image_to_data(source, lang=self.lang, config=config)
         except pytesseract.TesseractNotFoundError as error:
             self._ready = False
             raise EngineError(f"Tesseract is not in PATH any more; {_INSTALL}") from error
         except (pytesseract.TesseractError, RuntimeError, OSError) as error:
-            raise EngineError(
-                f"Tesseract failed on a {image.width} x {image.height} page: {error}"
-            ) from error
-        return read_tsv(tsv)
+            raise EngineError(f"Tesseract failed on {what}: {error}") from error
+        return tsv
 
     def __getstate__(self) -> dict[str, Any]:
         return {"lang": self.lang, "psm": self.psm, "_ready": False}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Engine", "PixelBox", "Word", "clean", "split_line"]
+__all__ = ["Engine", "PagesEngine", "PixelBox", "Word", "clean", "split_line"]
 
 PixelBox = tuple[float, float, float, float]
 """`(x0, y0, x1, y1)` in pixels of the page image, origin top left."""
@@ -51,6 +51,26 @@ class Engine(Protocol):
 
         Raises:
             EngineError: the engine, or a language it needs, is missing, or it failed.
+        """
+        ...
+
+
+@runtime_checkable
+class PagesEngine(Engine, Protocol):
+    """An engine that reads several pages at once for less than one after the other.
+
+    `read_all` is all that makes it one; an engine without it is called page by page.
+    """
+
+    def read_all(self, images: Sequence[Image.Image], dpi: int | None = None) -> list[list[Word]]:
+        """For each picture what `read` gives for it.
+
+        Args:
+            images: pages; not to be changed.
+            dpi: the resolution of all of them, None if unknown.
+
+        Raises:
+            EngineError: as `read`, or one of the pages failed: read them one by one to learn which.
         """
         ...
 

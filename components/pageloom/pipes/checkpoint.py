@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pageloom.errors import CheckpointError
+from pageloom.models import LayoutLMv2Config
 from pageloom.models.config import ModelConfig
 from pageloom.models.hub import PACKAGED_PREFIX, resolve
 from pageloom.models.pretrained import PretrainedModel
-from pageloom.processing import LayoutLMv2ImageProcessor, LayoutLMv2Tokenizer
+from pageloom.processing import BoxTokenizer, LayoutLMv2ImageProcessor, load_tokenizer
 
 __all__ = ["Checkpoint", "folder_from_bytes", "folder_to_bytes"]
 
@@ -24,22 +26,27 @@ ModelT = TypeVar("ModelT", bound=PretrainedModel[Any])
 
 
 class Checkpoint(Generic[ModelT]):
-    """A model, its tokenizer and its image processor, from one folder or hub id.
+    """A model, its tokenizer and, where it sees pages, its image processor.
 
     Nothing is read before it is used: spaCy makes a component before it calls `from_disk`, on
     machines where the name in the config may mean nothing.
 
     Args:
-        model_class: the head that the component needs.
+        heads: the head that the component needs; or several, of which the checkpoint's config
+            chooses one.
         model: a folder, packaged name or hub id.
         revision: on the hub.
         component: for messages.
     """
 
     def __init__(
-        self, model_class: type[ModelT], model: str, revision: str | None, component: str
+        self,
+        heads: type[ModelT] | tuple[type[ModelT], ...],
+        model: str,
+        revision: str | None,
+        component: str,
     ) -> None:
-        self.model_class = model_class
+        self.heads = heads if isinstance(heads, tuple) else (heads,)
         self.name = model
         self.revision = revision
         self.component = component
@@ -47,9 +54,10 @@ class Checkpoint(Generic[ModelT]):
 
     def _forget(self) -> None:
         self._folder: Path | None = None
+        self._model_class: type[ModelT] | None = None
         self._config: ModelConfig | None = None
         self._model: ModelT | None = None
-        self._tokenizer: LayoutLMv2Tokenizer | None = None
+        self._tokenizer: BoxTokenizer | None = None
         self._image_processor: LayoutLMv2ImageProcessor | None = None
 
     @property
@@ -70,17 +78,43 @@ class Checkpoint(Generic[ModelT]):
             return False
 
     @property
+    def model_class(self) -> type[ModelT]:
+        """The head that the checkpoint's config names. Raises `CheckpointError`."""
+        if self._model_class is None:
+            self._model_class = self._choose()
+        return self._model_class
+
+    def _choose(self) -> type[ModelT]:
+        file = self.folder / "config.json"
+        try:
+            values = json.loads(file.read_text(encoding="utf8"))
+        except (OSError, ValueError):
+            values = None
+        if not isinstance(values, dict):
+            # Raises, and says what is wrong with the file.
+            self.heads[0].config_class.from_file(file)
+            raise CheckpointError(f"{file}: changed while it was read")
+        kind, names = values.get("model_type"), values.get("architectures")
+        named = str(names[0]) if isinstance(names, list) and names else None
+        for head in self.heads:
+            known = (head.config_class.model_type, *head.config_class.also_reads)
+            if (kind is None or kind in known) and named in (None, head.__name__):
+                return head
+        found = _spoken(named) if named else f"model of the type {kind!r}"
+        raise CheckpointError(
+            f"{self.name} is a {found}; {self.component} needs a {_any_of(self.heads)}"
+        )
+
+    @property
+    def sees_pages(self) -> bool:
+        """Whether the model takes the pages' pictures. Raises `CheckpointError`."""
+        return issubclass(self.model_class.config_class, LayoutLMv2Config)
+
+    @property
     def config(self) -> ModelConfig:
         """The model's config; cheap where the files are here. Raises `CheckpointError`."""
         if self._config is None:
-            config = self.model_class.config_class.from_file(self.folder / "config.json")
-            found = (config.architectures or [self.model_class.__name__])[0]
-            if found != self.model_class.__name__:
-                raise CheckpointError(
-                    f"{self.name} is a {_spoken(found)}; {self.component} needs a "
-                    f"{_spoken(self.model_class.__name__)}"
-                )
-            self._config = config
+            self._config = self.model_class.config_class.from_file(self.folder / "config.json")
         return self._config
 
     @property
@@ -91,10 +125,10 @@ class Checkpoint(Generic[ModelT]):
         return self._model
 
     @property
-    def tokenizer(self) -> LayoutLMv2Tokenizer:
+    def tokenizer(self) -> BoxTokenizer:
         """The tokenizer beside the model. Raises `CheckpointError`."""
         if self._tokenizer is None:
-            self._tokenizer = LayoutLMv2Tokenizer.from_pretrained(self.folder)
+            self._tokenizer = load_tokenizer(self.folder)
         return self._tokenizer
 
     @property
@@ -112,7 +146,8 @@ class Checkpoint(Generic[ModelT]):
         """Write model, tokenizer and image processor, as the public library reads them too."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        self.image_processor.save_pretrained(folder)
+        if self.sees_pages:
+            self.image_processor.save_pretrained(folder)
 
     def load(self, folder: Path) -> None:
         """From now on, use what `save` wrote into `folder`. Raises `CheckpointError`."""
@@ -131,7 +166,7 @@ class Checkpoint(Generic[ModelT]):
             folder_from_bytes(data, Path(name))
             self.load(Path(name))
             # All is read while the folder is there; what is mapped from its files stays mapped.
-            _ = self.model, self.tokenizer, self.image_processor
+            _ = self.model, self.tokenizer, self.sees_pages and self.image_processor
 
     def __getstate__(self) -> dict[str, Any]:
         # The files travel along: where this is unpickled, the folder may not be.
@@ -148,11 +183,24 @@ class Checkpoint(Generic[ModelT]):
 
 def _spoken(class_name: str) -> str:
     """`LayoutLMv2ForTokenClassification` -> `LayoutLMv2 token classification model`."""
+    family, task = _family_and_task(class_name)
+    return (
+        f"{family} {task} model" if task else f"{family.removesuffix('Model')} model without a head"
+    )
+
+
+def _any_of(heads: Sequence[type]) -> str:
+    """`LayoutLMv2 or LiLT sequence classification model`."""
+    families = dict.fromkeys(_family_and_task(head.__name__)[0] for head in heads)
+    return f"{' or '.join(families)} {_family_and_task(heads[0].__name__)[1]} model"
+
+
+def _family_and_task(class_name: str) -> tuple[str, str]:
     family, _, task = class_name.partition("For")
-    if not task:
-        return f"{family.removesuffix('Model')} model without a head"
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in task)
-    return f"{family}{words} model"
+    for name, spoken in (("Lilt", "LiLT"), ("Vilt", "ViLT")):
+        family = family.replace(name, spoken)
+    return family, words.strip()
 
 
 def folder_to_bytes(write: Callable[[Path], None]) -> bytes:

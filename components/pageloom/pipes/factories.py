@@ -15,18 +15,28 @@ if TYPE_CHECKING:
 
     from pageloom.document import DocumentReader
     from pageloom.ocr import Engine
+    from pageloom.pipes.document_classifier import DocumentClassifier
+    from pageloom.pipes.extractive_qa import LayoutLMv2Qa, LiltQa
     from pageloom.pipes.layout_tokenizer import LayoutTokenizer
     from pageloom.pipes.layoutlmv2_tagger import LayoutLMv2Tagger
+    from pageloom.pipes.lilt_tagger import LiltTagger
     from pageloom.pipes.ocr import Ocr
+    from pageloom.pipes.vilt import ViltMatcher, ViltVqa
 
 __all__ = [
+    "document_classifier",
     "document_reader",
     "layout_tokenizer",
+    "layoutlmv2_qa",
     "layoutlmv2_tagger",
+    "lilt_qa",
+    "lilt_tagger",
     "ocr",
     "rapidocr",
     "tesseract",
     "tesserocr",
+    "vilt_matcher",
+    "vilt_vqa",
 ]
 
 OCR_CONFIG: dict[str, Any] = {
@@ -45,14 +55,37 @@ LAYOUT_TOKENIZER_CONFIG: dict[str, Any] = {
     "stride": 128,
 }
 
-TAGGER_CONFIG: dict[str, Any] = {
-    "model": "pageloom/fields-sm",
+# What names no model here must be given one: spaCy says so at add_pipe.
+CLASSIFIER_CONFIG: dict[str, Any] = {
     "revision": None,
+    "max_length": 512,
+    "stride": 128,
+    "batch_tokens": 4096,
+    "device": "auto",
+    "dtype": "auto",
+}
+
+TAGGER_CONFIG: dict[str, Any] = {
+    **CLASSIFIER_CONFIG,
     "spans_key": None,
     "set_ents": True,
     "threshold": 0.0,
+}
+
+QA_CONFIG: dict[str, Any] = {
+    "revision": None,
+    "questions": [],
+    "top_k": 1,
+    "max_answer_length": 30,
     "max_length": 512,
     "stride": 128,
+    "batch_tokens": 4096,
+    "device": "auto",
+    "dtype": "auto",
+}
+
+VILT_CONFIG: dict[str, Any] = {
+    "revision": None,
     "batch_tokens": 4096,
     "device": "auto",
     "dtype": "auto",
@@ -117,7 +150,7 @@ def layout_tokenizer(
 
 @Language.factory(
     "layoutlmv2_tagger",
-    default_config=TAGGER_CONFIG,
+    default_config={"model": "pageloom/fields-sm", **TAGGER_CONFIG},
     assigns=["doc.ents", "doc.spans"],
 )
 def layoutlmv2_tagger(
@@ -144,6 +177,192 @@ def layoutlmv2_tagger(
         spans_key=spans_key,
         set_ents=set_ents,
         threshold=threshold,
+        max_length=max_length,
+        stride=stride,
+        batch_tokens=batch_tokens,
+        device=device,
+        dtype=dtype,
+    )
+
+
+@Language.factory("layoutlmv2_qa", default_config=QA_CONFIG)
+def layoutlmv2_qa(
+    nlp: Language,
+    name: str,
+    model: str,
+    revision: str | None,
+    questions: list[str],
+    top_k: int,
+    max_answer_length: int,
+    max_length: int,
+    stride: int,
+    batch_tokens: int,
+    device: str,
+    dtype: str,
+) -> LayoutLMv2Qa:
+    """Answers that are words of the document, by LayoutLMv2."""
+    from pageloom.pipes.extractive_qa import LayoutLMv2Qa
+
+    return LayoutLMv2Qa(
+        name,
+        model=model,
+        revision=revision,
+        questions=questions,
+        top_k=top_k,
+        max_answer_length=max_answer_length,
+        max_length=max_length,
+        stride=stride,
+        batch_tokens=batch_tokens,
+        device=device,
+        dtype=dtype,
+    )
+
+
+@Language.factory("lilt_qa", default_config=QA_CONFIG)
+def lilt_qa(
+    nlp: Language,
+    name: str,
+    model: str,
+    revision: str | None,
+    questions: list[str],
+    top_k: int,
+    max_answer_length: int,
+    max_length: int,
+    stride: int,
+    batch_tokens: int,
+    device: str,
+    dtype: str,
+) -> LiltQa:
+    """Answers that are words of the document, by LiLT."""
+    from pageloom.pipes.extractive_qa import LiltQa
+
+    return LiltQa(
+        name,
+        model=model,
+        revision=revision,
+        questions=questions,
+        top_k=top_k,
+        max_answer_length=max_answer_length,
+        max_length=max_length,
+        stride=stride,
+        batch_tokens=batch_tokens,
+        device=device,
+        dtype=dtype,
+    )
+
+
+@Language.factory("vilt_vqa", default_config={**VILT_CONFIG, "questions": [], "top_k": 1})
+def vilt_vqa(
+    nlp: Language,
+    name: str,
+    model: str,
+    revision: str | None,
+    questions: list[str],
+    top_k: int,
+    batch_tokens: int,
+    device: str,
+    dtype: str,
+) -> ViltVqa:
+    """Answers from a fixed vocabulary, by a look at each page."""
+    from pageloom.pipes.vilt import ViltVqa
+
+    return ViltVqa(
+        name,
+        model=model,
+        revision=revision,
+        questions=questions,
+        top_k=top_k,
+        batch_tokens=batch_tokens,
+        device=device,
+        dtype=dtype,
+    )
+
+
+@Language.factory(
+    "vilt_matcher", default_config={**VILT_CONFIG, "statements": [], "threshold": 0.5}
+)
+def vilt_matcher(
+    nlp: Language,
+    name: str,
+    model: str,
+    revision: str | None,
+    statements: list[str],
+    threshold: float,
+    batch_tokens: int,
+    device: str,
+    dtype: str,
+) -> ViltMatcher:
+    """How well each statement fits each page."""
+    from pageloom.pipes.vilt import ViltMatcher
+
+    return ViltMatcher(
+        name,
+        model=model,
+        revision=revision,
+        statements=statements,
+        threshold=threshold,
+        batch_tokens=batch_tokens,
+        device=device,
+        dtype=dtype,
+    )
+
+
+@Language.factory(
+    "lilt_tagger",
+    default_config=TAGGER_CONFIG,
+    assigns=["doc.ents", "doc.spans"],
+)
+def lilt_tagger(
+    nlp: Language,
+    name: str,
+    model: str,
+    revision: str | None,
+    spans_key: str | None,
+    set_ents: bool,
+    threshold: float,
+    max_length: int,
+    stride: int,
+    batch_tokens: int,
+    device: str,
+    dtype: str,
+) -> LiltTagger:
+    """Entities and fields by a LiLT token classifier."""
+    from pageloom.pipes.lilt_tagger import LiltTagger
+
+    return LiltTagger(
+        name,
+        model=model,
+        revision=revision,
+        spans_key=spans_key,
+        set_ents=set_ents,
+        threshold=threshold,
+        max_length=max_length,
+        stride=stride,
+        batch_tokens=batch_tokens,
+        device=device,
+        dtype=dtype,
+    )
+
+
+@Language.factory("document_classifier", default_config=CLASSIFIER_CONFIG, assigns=["doc.cats"])
+def document_classifier(
+    nlp: Language,
+    name: str,
+    model: str,
+    revision: str | None,
+    max_length: int,
+    stride: int,
+    batch_tokens: int,
+    device: str,
+    dtype: str,
+) -> DocumentClassifier:
+    """What kind of document it is, by a LayoutLMv2 or LiLT sequence classifier."""
+    from pageloom.pipes.document_classifier import DocumentClassifier
+
+    return DocumentClassifier(
+        name,
+        model=model,
+        revision=revision,
         max_length=max_length,
         stride=stride,
         batch_tokens=batch_tokens,

@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from pageloom.document import DocumentError
 from pageloom.pipes.checkpoint import folder_from_bytes, folder_to_bytes
 from pageloom.pipes.words import encode_doc
-from pageloom.processing import LayoutLMv2Tokenizer
+from pageloom.processing import BoxTokenizer, load_tokenizer
 from pageloom.processing.windows import check_window
 
 __all__ = ["LayoutTokenizer"]
@@ -50,13 +50,13 @@ class LayoutTokenizer:
         self.revision = revision
         self.max_length = max_length
         self.stride = stride
-        self._tokenizer: LayoutLMv2Tokenizer | None = None
+        self._tokenizer: BoxTokenizer | None = None
 
     @property
-    def tokenizer(self) -> LayoutLMv2Tokenizer:
+    def tokenizer(self) -> BoxTokenizer:
         """The tokenizer in use. Raises `CheckpointError`."""
         if self._tokenizer is None:
-            self._tokenizer = LayoutLMv2Tokenizer.from_pretrained(self.source, self.revision)
+            self._tokenizer = load_tokenizer(self.source, self.revision)
         return self._tokenizer
 
     def __call__(self, doc: Doc) -> Doc:
@@ -74,7 +74,7 @@ class LayoutTokenizer:
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> LayoutTokenizer:
         """Read what `to_disk` wrote. Raises `CheckpointError`."""
-        self._tokenizer = LayoutLMv2Tokenizer.from_pretrained(Path(path))
+        self._tokenizer = load_tokenizer(Path(path))
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import srsly
 from spacy.tokens import Doc, Span, SpanGroup
@@ -17,14 +20,24 @@ from spacy.vocab import Vocab
 
 from pageloom.document.extensions import clamp_box, set_tokens
 from pageloom.document.types import Box, DocumentError, Page
-from pageloom.ocr import Engine, make_engine, text_layer
+from pageloom.ocr import Engine, PagesEngine, Word, make_engine, text_layer
 from pageloom.ocr.word import clean
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["MODES", "Ocr"]
 
 MODES = ("auto", "force", "skip")
-PAGES_AHEAD = 4
-"""Pages handed to the workers before their document's turn, for each worker."""
+PAGES_AHEAD = 5
+"""Pages handed out before their document's turn, for each worker: a few that it reads, and as many
+again that wait, so that there is a group to take as soon as it is done."""
+GROUP_PAGES = 4
+"""Pages that an engine reads at once: three of four starts are saved, and further pages would save
+little more while all words of the group wait for its last page."""
+GROUP_PIXELS = 36_000_000
+"""Pixels that they have together, about four A4 pages at 300 dpi: 108 MB for a worker. Beside the
+time that a larger page takes, the start of a process is nothing."""
 
 _SETTINGS = ("engine", "lang", "mode", "psm", "workers", "min_confidence")
 _LOG = logging.getLogger("pageloom")
@@ -43,12 +56,56 @@ class _Token:
 
 
 @dataclass(slots=True)
+class _Reading:
+    """A page, and its words when a worker has read them."""
+
+    page: Page
+    tokens: Future[list[_Token]] = field(default_factory=Future)
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """What fails within is the outcome of this page, and stops no other."""
+        try:
+            yield
+        except Exception as error:
+            self.tokens.set_exception(error)
+
+
+class _Waiting:
+    """The pages that no worker has taken yet, in order."""
+
+    def __init__(self, workers: int, most: int) -> None:
+        self._workers, self._most = workers, most
+        self._readings: deque[_Reading] = deque()
+        self._lock = threading.Lock()
+
+    def add(self, readings: Sequence[_Reading]) -> None:
+        """These wait too, from now on and together."""
+        with self._lock:
+            self._readings.extend(readings)
+
+    def take(self) -> list[_Reading]:
+        """One worker's share of all that wait, as far as an engine can read it at once."""
+        group: list[_Reading] = []
+        pixels = 0
+        with self._lock:
+            share = min(self._most, -(-len(self._readings) // self._workers))
+            while len(group) < share:
+                page = self._readings[0].page
+                pixels += page.width * page.height
+                if group and (page.dpi != group[0].page.dpi or pixels > GROUP_PIXELS):
+                    break
+                group.append(self._readings.popleft())
+        return group
+
+
+@dataclass(slots=True)
 class _Job:
     """A document whose pages are being read, in order."""
 
     doc: Doc
     pages: list[Page]
-    reading: deque[tuple[Page, Future[list[_Token]]]] = field(default_factory=deque)
+    readings: deque[_Reading] = field(default_factory=deque)
     tokens: list[_Token] = field(default_factory=list)
     errors: list[DocumentError] = field(default_factory=list)
 
@@ -68,7 +125,8 @@ class Ocr:
         lang: as the engine understands it: "eng", "eng+deu".
         mode: "auto"; "force" to read pictures only; "skip" to read text layers only.
         psm: Tesseract's page segmentation mode.
-        workers: pages read at the same time; 0: as many as this process may use cores.
+        workers: that read at the same time, a page or a few each; 0: as many as this process may
+            use cores.
         min_confidence: words below it are left out, 0 to 1.
 
     Raises:
@@ -130,32 +188,86 @@ class Ocr:
         wait in memory, pictures do not. `batch_size` is spaCy's and changes nothing.
         """
         workers = self.workers or _cores()
+        most = PAGES_AHEAD * workers
+        docs = iter(stream)
         jobs: deque[_Job] = deque()
-        steps = _steps(stream, jobs)
-        ahead = 0  # documents begun and pages given out
+        pages: Iterator[Page] = iter(())  # those of the last job that are not given out
+        waiting = _Waiting(workers, GROUP_PAGES if isinstance(self._reader, PagesEngine) else 1)
+        ahead = 0  # pages given out, and documents without pages
         pool = ThreadPoolExecutor(workers, thread_name_prefix="pageloom-ocr")
         try:
             while True:
-                while ahead < PAGES_AHEAD * workers and (step := next(steps, None)):
-                    job, page = step
-                    if page is not None:
-                        job.reading.append((page, pool.submit(self._read, page)))
-                    ahead += 1
+                while ahead < most:
+                    if readings := [_Reading(page) for page in islice(pages, most - ahead)]:
+                        ahead += len(readings)
+                        jobs[-1].readings.extend(readings)
+                        # All of them first: who comes for one may take several.
+                        waiting.add(readings)
+                        for _ in readings:
+                            pool.submit(self._work, waiting)
+                    elif (doc := next(docs, None)) is not None:
+                        jobs.append(_Job(doc, [] if len(doc) else list(doc._.pages)))
+                        pages = iter(jobs[-1].pages)
+                        ahead += not jobs[-1].pages
+                    else:
+                        break
                 if not jobs:
                     return
-                ahead -= 1
-                if jobs[0].reading:
+                if jobs[0].readings:
+                    ahead -= 1
                     self._collect(jobs[0])
                 else:
+                    ahead -= not jobs[0].pages
                     yield self._finish(jobs.popleft())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _read(self, page: Page) -> list[_Token]:
-        """The words of one page; runs in a worker."""
-        words = None if self.mode == "force" else text_layer(page)
-        if words is None:
-            words = [] if self.mode == "skip" else self._reader.read(page.image, page.dpi or None)
+    def _work(self, waiting: _Waiting) -> None:
+        """Read the next pages that wait, if any are left; runs in a worker."""
+        group = waiting.take()
+        try:
+            self._read(group)
+        except BaseException as error:  # an exit, say: whoever waits for a page must hear of it
+            for reading in group:
+                if not reading.tokens.done():
+                    reading.tokens.set_exception(error)
+
+    def _read(self, group: Sequence[_Reading]) -> None:
+        """Give each page its words, or the error that it met."""
+        pictures: list[tuple[_Reading, Image.Image]] = []
+        for reading in group:
+            with reading.noting():
+                words = None if self.mode == "force" else text_layer(reading.page)
+                if words is None and self.mode != "skip":
+                    pictures.append((reading, reading.page.image))
+                else:
+                    reading.tokens.set_result(self._tokens(reading.page, words or []))
+        if not pictures:
+            return
+        dpi = group[0].page.dpi or None
+        together = self._read_together([image for _, image in pictures], dpi)
+        for at, (reading, image) in enumerate(pictures):
+            with reading.noting():
+                words = self._reader.read(image, dpi) if together is None else together[at]
+                reading.tokens.set_result(self._tokens(reading.page, words))
+
+    def _read_together(
+        self, images: Sequence[Image.Image], dpi: int | None
+    ) -> list[list[Word]] | None:
+        """The words of each picture; None where they are to be read one by one."""
+        if len(images) < 2 or not isinstance(self._reader, PagesEngine):
+            return None
+        try:
+            words = self._reader.read_all(images, dpi)
+        except Exception as error:
+            _LOG.info("%s: reading %s pages one by one: %s", self.name, len(images), error)
+            return None
+        if len(words) != len(images):
+            _LOG.info("%s: words of %s for %s pages", self.name, len(words), len(images))
+            return None
+        return words
+
+    def _tokens(self, page: Page, words: Iterable[Word]) -> list[_Token]:
         across, down = 1000 / page.width, 1000 / page.height
         tokens = []
         for word in words:
@@ -168,11 +280,11 @@ class Ocr:
         return tokens
 
     def _collect(self, job: _Job) -> None:
-        page, reading = job.reading.popleft()
+        reading = job.readings.popleft()
         try:
-            job.tokens += reading.result()
+            job.tokens += reading.tokens.result()
         except Exception as error:
-            self._note(job, error, page)
+            self._note(job, error, reading.page)
 
     def _note(self, job: _Job, error: Exception, page: Page | None) -> None:
         source = job.doc._.source or (page.source if page is not None else "")
@@ -218,16 +330,6 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _steps(stream: Iterable[Doc], jobs: deque[_Job]) -> Iterator[tuple[_Job, Page | None]]:
-    """Each document as (job, None), then its pages as (job, page); `jobs` grows on the way."""
-    for doc in stream:
-        job = _Job(doc, [] if len(doc) else list(doc._.pages))
-        jobs.append(job)
-        yield job, None
-        for page in job.pages:
-            yield job, page
 
 
 def _make_doc(old: Doc, tokens: Sequence[_Token]) -> Doc:
