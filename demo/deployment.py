@@ -6,9 +6,11 @@ scheduler with LocalExecutor, which forks a process for each task.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -197,6 +199,10 @@ class Deployment:
             except subprocess.TimeoutExpired:
                 service.kill()
                 service.wait()
+            # A worker of the LocalExecutor may outlive its scheduler; each service has a process
+            # group of its own.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(service.pid, signal.SIGKILL)
         self._services.clear()
 
 
