@@ -8,7 +8,9 @@ SHELL := /bin/bash
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.pageloom-set-up
-DEBIAN_PACKAGES := tesseract-ocr fonts-dejavu-core
+RECIPE_FONTS := fonts-breip fonts-crosextra-caladea fonts-crosextra-carlito fonts-dkg-handwriting \
+  fonts-ecolier-court fonts-liberation fonts-open-sans fonts-roboto-unhinted
+DEBIAN_PACKAGES := tesseract-ocr fonts-dejavu-core $(RECIPE_FONTS)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 # pip puts uv where a user's PATH may not look; as a module it is always found.

@@ -113,27 +113,40 @@ def attend(
     """
     if packing.by_sequence:
         parts = []
+        # In bfloat16 on a CPU the fused kernel's backward pass is slower than its single steps.
+        slow_backward = query.dtype == torch.bfloat16 and torch.is_grad_enabled()
         splits = (x.split(packing.lengths) for x in (query, key, value))
         for number, (q, k, v) in enumerate(zip(*splits, strict=True)):
             bias = None if biases is None else biases[number]
-            parts.append(
-                F.scaled_dot_product_attention(
-                    q.transpose(0, 1).unsqueeze(0),
-                    k.transpose(0, 1).unsqueeze(0),
-                    v.transpose(0, 1).unsqueeze(0),
-                    attn_mask=None if bias is None else bias.unsqueeze(0),
-                    dropout_p=dropout,
-                    scale=scale,
-                )
-                .squeeze(0)
-                .transpose(0, 1)
-            )
+            q, k, v = (x.transpose(0, 1).unsqueeze(0) for x in (q, k, v))
+            mask = None if bias is None else bias.unsqueeze(0)
+            kernel = _step_by_step if slow_backward else F.scaled_dot_product_attention
+            out = kernel(q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale)
+            parts.append(out.squeeze(0).transpose(0, 1))
         return torch.cat(parts).flatten(1)
     rows = packing.dense
     q, k, v = (rows.pad(x).transpose(1, 2) for x in (query, key, value))
     mask = rows.mask[:, None, None, :] if biases is None else biases[0]
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale)
     return rows.pack(out.transpose(1, 2)).flatten(1)
+
+
+def _step_by_step(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    attn_mask: Tensor | None,
+    dropout_p: float,
+    scale: float | None,
+) -> Tensor:
+    """As `scaled_dot_product_attention`, which is one kernel."""
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scores = (query * scale) @ key.transpose(-1, -2)
+    if attn_mask is not None:
+        scores = scores + attn_mask
+    weights = F.dropout(scores.softmax(-1).to(value.dtype), dropout_p)
+    return weights @ value
 
 
 def attention_weights(

@@ -1,0 +1,1 @@
+"""A generator of documents: eight kinds, five languages, exact words and fields."""
