@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from pageloom.ocr.reading_order import arrange
 from recipes.documents.layout import LANGUAGES, Layout, Split, layout_numbers
 from recipes.documents.sheet import Sheet, Word
 
-__all__ = ["KINDS", "Example", "Order", "draw", "example", "in_order", "layouts", "tags"]
+__all__ = ["KINDS", "Example", "Order", "Pool", "draw", "example", "in_order", "layouts", "tags"]
 
 Order = Literal["drawn", "rows"]
 
@@ -83,6 +84,35 @@ def in_order(words: Sequence[Word], size: tuple[float, float], order: Order) -> 
     wide, high = size[0] / 1000, size[1] / 1000
     boxes = [(w.box[0] * wide, w.box[1] * high, w.box[2] * wide, w.box[3] * high) for w in words]
     return [replace(words[at], line=line, block=block) for at, line, block in arrange(boxes)]
+
+
+class Pool:
+    """Examples that are seen several times, since drawing one takes as long as learning from it.
+
+    Args:
+        new: makes an example.
+        size: how many are kept.
+        fresh: the share of new ones once there are a few hundred; each takes an old one's place.
+    """
+
+    def __init__(
+        self, new: Callable[[random.Random], Example], size: int = 6000, fresh: float = 0.3
+    ) -> None:
+        self.new = new
+        self.size = size
+        self.fresh = fresh
+        self._kept: list[Example] = []
+
+    def example(self, chance: random.Random) -> Example:
+        """A new example, or one seen before."""
+        if len(self._kept) > 300 and chance.random() > self.fresh:
+            return chance.choice(self._kept)
+        made = self.new(chance)
+        if len(self._kept) < self.size:
+            self._kept.append(made)
+        else:
+            self._kept[chance.randrange(self.size)] = made
+        return made
 
 
 def layouts(kind: str, split: Split, language: str | None = None) -> Iterator[Layout]:

@@ -50,7 +50,6 @@ FAMILIES = (
         "serif",
     ),
     Family("Caladea", "crosextra/Caladea-Regular.ttf", "crosextra/Caladea-Bold.ttf", "serif"),
-    Family("Courier", "Courier", "Courier-Bold", "mono"),
     Family("DejaVu Mono", "dejavu/DejaVuSansMono.ttf", "dejavu/DejaVuSansMono-Bold.ttf", "mono"),
     Family(
         "Liberation Mono",
