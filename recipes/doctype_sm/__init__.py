@@ -1,0 +1,1 @@
+"""Makes `pageloom/doctype-sm`: a small LiLT that tells kinds of document apart."""

@@ -1,0 +1,1 @@
+"""Makes `pageloom/fields-multi-sm`: a small LiLT for the fields of invoices and receipts."""
