@@ -337,7 +337,7 @@ def _foot(writer: Writer, account: Account, content: Content, y: float) -> None:
                     align="left" if at_left else "right")  # fmt: skip
     if content.chance(0.07):
         marks.stamp(writer.sheet, content, writer.right - 90, writer.bottom - 120, 34)
-    if content.chance(0.05):
+    if content.chance(0.12):
         marks.signature(writer.sheet, content, writer.left, writer.bottom - 60,
                         writer.left + 120, writer.bottom - 25)  # fmt: skip
     if content.chance(0.1):

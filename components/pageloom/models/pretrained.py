@@ -135,7 +135,8 @@ class PretrainedModel(nn.Module, Generic[ConfigT]):
         unexpected = [key for key in tensors if key not in used and not key.endswith(_COMPUTED)]
         if named:
             logger.warning("%s lacks and so are initialised: %s", source, _short(named))
-        if unexpected:
+        # A checkpoint that names several heads has tensors of the others too.
+        if unexpected and len(self.config.architectures or ()) < 2:
             logger.warning("%s has, and are not used: %s", source, _short(unexpected))
         return named
 

@@ -95,12 +95,13 @@ class Checkpoint(Generic[ModelT]):
             self.heads[0].config_class.from_file(file)
             raise CheckpointError(f"{file}: changed while it was read")
         kind, names = values.get("model_type"), values.get("architectures")
-        named = str(names[0]) if isinstance(names, list) and names else None
+        # A checkpoint that names several heads has the weights of each.
+        named = [str(name) for name in names] if isinstance(names, list) else []
         for head in self.heads:
             known = (head.config_class.model_type, *head.config_class.also_reads)
-            if (kind is None or kind in known) and named in (None, head.__name__):
+            if (kind is None or kind in known) and (not named or head.__name__ in named):
                 return head
-        found = _spoken(named) if named else f"model of the type {kind!r}"
+        found = _spoken(named[0]) if named else f"model of the type {kind!r}"
         raise CheckpointError(
             f"{self.name} is a {found}; {self.component} needs a {_any_of(self.heads)}"
         )

@@ -1,0 +1,190 @@
+"""Trains `pageloom/vqa-sm`: `python -m recipes.vqa_sm.train --cache FOLDER`.
+
+Learns from pages of the training layouts, which a second process draws meanwhile; shows the scores
+on validation layouts; writes the checkpoint into weights/pageloom_weights/vqa-sm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import logging
+import math
+import multiprocessing
+import random
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pageloom.models.losses import answer_loss, match_loss
+from pageloom.processing import ViltProcessor
+from recipes.vqa_sm.lessons import Batch, Teacher
+from recipes.vqa_sm.model import MARKS, TwoHeads, new_model, new_processor
+from recipes.vqa_sm.pages import Cache, Page, fill, fill_in_background
+from recipes.vqa_sm.questions import KIND_NAMES
+from recipes.vqa_sm.score import matches, scores
+
+PACKAGED = Path(__file__).resolve().parents[2] / "weights" / "pageloom_weights" / "vqa-sm"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. A batch is `pages` pages with `texts` questions or statements each."""
+
+    steps: int = 6000
+    pages: int = 16
+    texts: int = 2
+    rate: float = 1e-3
+    warmup: float = 0.05
+    weight_decay: float = 0.05
+    mean_over: int = 400  # steps over which the weights are averaged at the end
+    helpers: float = 0.5  # weight of what the picture's own tokens are asked
+    watch_every: int = 1000
+    seed: int = 1
+
+
+def losses(model: TwoHeads, batch: Batch, helpers: float) -> tuple[Tensor, dict[str, float]]:
+    """What is to become small, and its parts."""
+    images, image_mask = model.answering.vilt.embed_images(batch.pixels, batch.pixel_mask)
+    rows = batch.pages
+    answers, fits, on_page, on_patch = model(batch.ids, batch.mask, images[rows], image_mask[rows])
+    asked = batch.asked
+    parts: dict[str, Tensor] = {}
+    if bool(asked.any()):
+        parts["answer"] = answer_loss(answers[asked], batch.answers[asked])
+    if not bool(asked.all()):
+        parts["match"] = match_loss(fits[~asked][:, None], batch.matches[~asked])
+    kinds, marks, counts = on_page.split((len(KIND_NAMES), len(MARKS) + 1, 22), dim=1)
+    parts["page"] = helpers * (
+        F.cross_entropy(kinds, batch.kinds[rows])
+        + 2 * F.binary_cross_entropy_with_logits(marks, batch.marks[rows])
+        + 0.5 * F.cross_entropy(counts, batch.counts[rows])
+    )
+    truth = batch.patches[rows]
+    there = truth[..., 0] >= 0
+    found, wanted = on_patch[:, : truth.shape[1]][there], truth[there]
+    # Few patches show a mark.
+    weights = torch.where(wanted[:, :-1] > 0, 4.0, 1.0)
+    marked = F.binary_cross_entropy_with_logits(found[:, :-1], wanted[:, :-1], weights)
+    parts["patch"] = helpers * (
+        8 * marked + 2 * F.smooth_l1_loss(found[:, -1], wanted[:, -1], beta=0.5)
+    )
+    return sum(parts.values(), torch.zeros(())), {k: v.item() for k, v in parts.items()}
+
+
+def optimizer(model: TwoHeads, settings: Settings) -> torch.optim.AdamW:
+    """AdamW; words, positions and all that is no matrix do not decay."""
+    decaying, rest = [], []
+    for name, parameter in model.named_parameters():
+        keeps = parameter.ndim < 2 or ("embedding" in name and "patch" not in name)
+        (rest if keeps else decaying).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": decaying, "weight_decay": settings.weight_decay},
+            {"params": rest, "weight_decay": 0.0},
+        ],
+        lr=settings.rate,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
+
+
+def wait_for(cache: Cache, count: int) -> int:
+    """The number of pages that are there, once there are `count`."""
+    while len(cache) < count:
+        time.sleep(2)
+    return len(cache)
+
+
+def watched(model: TwoHeads, processor: ViltProcessor, pages: list[Page]) -> str:
+    """The balanced scores on pages, as a line."""
+    found = scores(model.answering, processor, pages, held=False)
+    right, order = matches(model.matching, processor, pages, held=False)
+    shown = [f"{topic} {100 * score.balanced:.0f}" for topic, score in found.items()]
+    return "  ".join((*shown, f"match {100 * right:.0f} (AUC {100 * order:.0f})"))
+
+
+def train(cache: Cache, watch: list[Page], settings: Settings, first: int) -> TwoHeads:
+    """Train on what the cache holds, from `first` pages on; print scores on `watch`."""
+    torch.manual_seed(settings.seed)
+    chance = random.Random(settings.seed)
+    processor = new_processor()
+    model = new_model(processor.tokenizer)
+    optim = optimizer(model, settings)
+    mean = copy.deepcopy(model)
+    there = wait_for(cache, first)
+    teacher = Teacher(processor, cache.facts(), settings.texts)
+    started, sums = time.time(), dict.fromkeys(("answer", "match", "page", "patch"), 0.0)
+    for step in range(1, settings.steps + 1):
+        if step % 100 == 0 and len(cache) > there:
+            there = len(cache)
+            teacher = Teacher(processor, cache.facts(), settings.texts)
+        rate = min(1.0, step / (settings.warmup * settings.steps))
+        rate *= 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+        for group in optim.param_groups:
+            group["lr"] = settings.rate * rate
+        numbers = chance.sample(range(there), min(there, settings.pages))
+        batch = teacher.batch([cache[number] for number in numbers], chance)
+        model.train()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss, parts = losses(model, batch, settings.helpers)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optim.step()
+        optim.zero_grad(set_to_none=True)
+        for name, value in parts.items():
+            sums[name] += value
+        keep = 1 - 1 / min(step, settings.mean_over)
+        with torch.no_grad():
+            for average, now in zip(mean.parameters(), model.parameters(), strict=True):
+                average.mul_(keep).add_(now, alpha=1 - keep)
+        if step % 100 == 0:
+            shown = "  ".join(f"{name} {total / 100:.3f}" for name, total in sums.items())
+            pace = step / (time.time() - started)
+            print(f"{step:5d}  {shown}  {pace:.2f} steps/s  {there} pages", flush=True)
+            sums = dict.fromkeys(sums, 0.0)
+        if step % settings.watch_every == 0 or step == settings.steps:
+            print("       " + watched(mean.eval(), processor, watch), flush=True)
+    return mean.eval()
+
+
+def main() -> None:
+    """Read the arguments, train, write the checkpoint."""
+    logging.getLogger("pageloom").setLevel(logging.ERROR)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", type=Path, help="folder for the pages; a temporary one if left")
+    parser.add_argument("--out", type=Path, default=PACKAGED)
+    parser.add_argument("--draw", type=int, default=20000, help="pages to draw (0.6 MB each)")
+    parser.add_argument("--watch", type=int, default=160, help="validation pages")
+    parser.add_argument("--steps", type=int, default=Settings.steps)
+    parser.add_argument("--watch-every", type=int, default=Settings.watch_every)
+    parser.add_argument("--rate", type=float, default=Settings.rate)
+    parser.add_argument("--seed", type=int, default=Settings.seed)
+    args = parser.parse_args()
+    settings = Settings(
+        steps=args.steps, rate=args.rate, seed=args.seed, watch_every=args.watch_every
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.cache or Path(temporary)
+        painter = multiprocessing.get_context("spawn").Process(
+            target=fill_in_background, args=(folder, args.draw, args.seed), daemon=True
+        )
+        painter.start()
+        fill(folder, "validation", "validation", args.watch)
+        seen = Cache(folder, "validation")
+        watch = [seen[number] for number in range(min(len(seen), args.watch))]
+        first = min(args.draw, 500)
+        model = train(Cache(folder, "train"), watch, settings, first)
+        painter.terminate()
+    model.save(args.out)
+    new_processor().save_pretrained(args.out)
+    print(f"wrote {args.out}")
+
+
+if __name__ == "__main__":
+    main()
