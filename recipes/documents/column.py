@@ -1,4 +1,4 @@
-"""A column of running text: paragraphs, headings, lists, captioned values and tables, top to bottom.
+"""A column of text: paragraphs, headings, lists, captioned values and tables, top to bottom.
 
 Nothing is written below the column's end: what does not fit is left out as a whole.
 """
@@ -206,8 +206,14 @@ class Column:
         if wide > share * self.wide:
             size *= max(0.75, share * self.wide / wide)
             wide = max(width(pair.caption + mark, font, size) for pair in pairs)
-        wide = 0.0 if above else min(wide + size * 0.9, 0.7 * self.wide)
+        beside = min(wide + size * 0.9, 0.7 * self.wide)
+        under = above
         for pair in pairs:
+            # A long e-mail address stands under its caption where it has no room beside it.
+            longest = max(pair.value.split(), key=len, default="")
+            most = 0.8 * width(longest, self.bold if bold_values else self.regular, self.size)
+            above = under or most > self.wide - beside
+            wide = 0.0 if above else beside
             inner = self.beside(self.x + wide, self.wide - wide, gap=gap)
             if above and pair.caption:
                 inner.y += self.step
@@ -227,32 +233,25 @@ class Column:
         """Captions in a row over their values."""
         if not pairs:
             return
-        wide = self.wide / len(pairs)
-        small = self.size * 0.8
-        top = self.y - self.size
+        wide, room = self.wide / len(pairs), self.wide / len(pairs) - 8
+        top, lowest = self.y - self.size, self.y + self.step
         for place, pair in enumerate(pairs):
             x = self.x + place * wide + (4 if boxed else 0)
-            room = wide - 8
-            size = fitting(pair.caption, self.regular, small, room)
+            size = fitting(pair.caption, self.regular, self.size * 0.8, room)
             self.sheet.text(
                 x, self.y, pair.caption, font=self.regular, size=size, colour=self.accent
             )
+            inner = replace(self, x=x, y=self.y + self.step, wide=room, lowest=1e4)
+            # A few letters too many are set smaller, more of them in lines.
             size = fitting(pair.value, self.regular, self.size, room)
-            self.sheet.text(
-                x,
-                self.y + self.step,
-                pair.value,
-                font=self.regular,
-                size=size,
-                field=pair.field,
-                group=pair.group,
-            )
+            size = size if size > 0.8 * self.size else self.size
+            inner.paragraph(pair.value, field=pair.field, group=pair.group, size=size, gap=0.0)
             self.sheet.captions[(pair.field, pair.group)] = pair.caption
-            if boxed:
-                left = self.x + place * wide
-                bottom = self.y + self.step + self.size * 0.5
-                self.sheet.rect(left, top, left + wide, bottom, stroke=self.accent, thick=0.5)
-        self.y += self.step * (2.6 if boxed else 2.2)
+            lowest = max(lowest, inner.y - size * self.leading)
+        for place in range(len(pairs) if boxed else 0):
+            left, bottom = self.x + place * wide, lowest + self.size * 0.5
+            self.sheet.rect(left, top, left + wide, bottom, stroke=self.accent, thick=0.5)
+        self.y = lowest + self.step * (1.6 if boxed else 1.2)
 
     # -- tables ------------------------------------------------------------------------------------
 
