@@ -35,7 +35,7 @@ from recipes.training import Settings, ahead, fit, like_length
 
 PACKAGED = START.with_name("doctype-sm")
 LABELS = tuple(KINDS)
-LAYERS = 4
+LAYERS = 3
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def main() -> None:
     logging.getLogger("pageloom").setLevel(logging.ERROR)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=PACKAGED)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--seed", type=int, default=1)

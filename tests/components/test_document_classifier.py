@@ -216,10 +216,6 @@ class TestBadInput:
         assert [doc._.status for doc in done] == ["ok", "partial", "ok"]
         assert [tuple(doc.cats) for doc in done] == [CLASSES, (), CLASSES]
 
-    def test_a_model_must_be_named(self):
-        with pytest.raises(ValueError, match=r"document_classifier -> model\s+missing required"):
-            spacy.blank("xx").add_pipe("document_classifier")
-
     def test_a_token_classifier(self, tiny_tagger, tmp_path):
         write_lilt(tmp_path, LiltForTokenClassification, CLASSES)
         for kind, folder in (("LayoutLMv2", tiny_tagger), ("LiLT", tmp_path)):

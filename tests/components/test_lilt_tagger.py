@@ -141,10 +141,6 @@ class TestFiles:
 
 
 class TestWrongModels:
-    def test_a_model_must_be_named(self):
-        with pytest.raises(ValueError, match=r"lilt_tagger -> model\s+missing required"):
-            spacy.blank("xx").add_pipe("lilt_tagger")
-
     def test_another_architecture(self, tiny_tagger, folder):
         with pytest.raises(
             CheckpointError,

@@ -218,7 +218,7 @@ def layoutlmv2_qa(
     )
 
 
-@Language.factory("lilt_qa", default_config=QA_CONFIG)
+@Language.factory("lilt_qa", default_config={"model": "pageloom/docqa-sm", **QA_CONFIG})
 def lilt_qa(
     nlp: Language,
     name: str,
@@ -309,7 +309,7 @@ def vilt_matcher(
 
 @Language.factory(
     "lilt_tagger",
-    default_config=TAGGER_CONFIG,
+    default_config={"model": "pageloom/fields-multi-sm", **TAGGER_CONFIG},
     assigns=["doc.ents", "doc.spans"],
 )
 def lilt_tagger(
@@ -344,7 +344,11 @@ def lilt_tagger(
     )
 
 
-@Language.factory("document_classifier", default_config=CLASSIFIER_CONFIG, assigns=["doc.cats"])
+@Language.factory(
+    "document_classifier",
+    default_config={"model": "pageloom/doctype-sm", **CLASSIFIER_CONFIG},
+    assigns=["doc.cats"],
+)
 def document_classifier(
     nlp: Language,
     name: str,
