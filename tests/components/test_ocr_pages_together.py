@@ -97,27 +97,23 @@ class TestPagesTogether:
         assert len(engine.alone) == pages - sum(sizes)
 
     def test_four_pages_keep_two_workers_busy(self):
-        both = threading.Barrier(2, timeout=10)
+        met = threading.Event()
+        both = threading.Barrier(2, action=met.set, timeout=30)
 
         class Meeting(Grouped):
-            def __init__(self):
-                super().__init__()
-                self.met = threading.Event()
-
             def read_all(self, images, dpi=None):
                 both.wait()
-                self.met.set()
                 return super().read_all(images, dpi)
 
             def read(self, image, dpi=None):
-                if not self.met.is_set():
+                if not met.is_set():
                     both.wait()
                 return super().read(image, dpi)
 
-        ocr, engine = grouped(2, Meeting())
+        ocr, _ = grouped(2, Meeting())
         doc = ocr(pictures(20, 21, 22, 23))
         assert (doc.text, doc._.status) == ("w20 w21 w22 w23", "ok")
-        assert engine.met.is_set()
+        assert met.is_set()
 
     def test_a_page_that_fails_leaves_its_group_their_words(self):
         ocr, engine = grouped(1)
