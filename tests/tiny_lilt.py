@@ -44,8 +44,8 @@ def write_lilt(folder, head, labels, tokenizer="bpe", **settings):
         max_position_embeddings=66,  # two of them are never used: positions count from 2
         pad_token_id=1,
         id2label=dict(enumerate(labels)),
-        initializer_range=0.5,  # far from zero, so that no two labels are ever nearly equal
-        **settings,
+        # Far from zero, so that no two labels are ever nearly equal.
+        **{"initializer_range": 0.5, **settings},
     )
     torch.manual_seed(5)
     head(config).initialise_all().save_pretrained(folder)

@@ -16,6 +16,7 @@ from pageloom.errors import CheckpointError, DocumentOpenError, EngineError, Pag
 if TYPE_CHECKING:
     from pageloom.document import (
         Answer,
+        Check,
         DocumentError,
         DocumentReader,
         Field,
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "Check",
     "CheckpointError",
     "DocumentError",
     "DocumentOpenError",
@@ -62,6 +64,7 @@ __all__ = [
 
 _ROOMS = {
     "Answer": "document",
+    "Check": "document",
     "DocumentError": "document",
     "DocumentReader": "document",
     "Field": "document",

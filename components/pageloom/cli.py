@@ -105,6 +105,89 @@ def combine_lilt(
     typer.echo(f"{out}: a LiLT to fine-tune")
 
 
+@app.command()
+def convert(
+    format: Annotated[
+        str,
+        typer.Argument(help="cord, docbin, funsd, jsonl, label-studio, sroie or xfund."),
+    ],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="File or folder.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT.spacy", help="The file to write.")],
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Shares, as 0.8,0.1,0.1: write OUTPUT-train, -dev and -test.spacy instead."
+        ),
+    ] = "",
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="A label that entities may have; once for each. Others are problems."),
+    ] = None,
+    images: Annotated[bool, typer.Option(help="Whether a missing image is a problem.")] = True,
+    boxes: Annotated[
+        str, typer.Option(help="word; or line: words take their line's box.")
+    ] = "word",
+    order: Annotated[str, typer.Option(help="Of SROIE's lines: given or reading.")] = "given",
+    image_folder: Annotated[
+        Path | None, typer.Option(help="Where images lie (label-studio, xfund).")
+    ] = None,
+    outside: Annotated[
+        list[str] | None,
+        typer.Option(help="A label that is no entity (label-studio); once for each."),
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave bad records out, and write the others.")
+    ] = False,
+    embed_images: Annotated[
+        bool, typer.Option("--embed-images", help="Put the images in, for another machine.")
+    ] = False,
+) -> None:
+    """Write a corpus as DocBin for spacy train; exit with 1 if records are bad."""
+    from pageloom.corpus.convert import convert as write
+    from pageloom.corpus.formats import Settings
+    from pageloom.corpus.problems import CorpusError
+
+    try:
+        settings = Settings(
+            labels=tuple(label) if label else None,
+            images=images,
+            boxes=boxes,
+            order=order,
+            image_folder=image_folder,
+            outside=tuple(outside) if outside else Settings.outside,
+        )
+        shares = [float(share) for share in split.split(",")] if split else []
+        done = write(
+            format,
+            source,
+            output,
+            settings=settings,
+            shares=shares,
+            skip_bad=skip_bad,
+            embed=embed_images,
+        )
+    except CorpusError as error:
+        for problem in error.problems:
+            typer.echo(f"error: {problem}", err=True)
+        typer.echo(f"nothing written; --skip-bad leaves bad records out: {output}", err=True)
+        raise typer.Exit(1) from None
+    except (ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    for problem in done.problems:
+        typer.echo(f"left out: {problem}", err=True)
+    for path, count in done.written.items():
+        typer.echo(f"{path}: {count} document{'' if count == 1 else 's'}")
+
+
+@app.command()
+def corpus_schema() -> None:
+    """Print the JSON Schema of a line of pageloom's corpus format."""
+    from pageloom.corpus.jsonl import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
 def _pipeline(model: str, revision: str | None, engine: str, lang: str, device: str) -> Language:
     import spacy
 

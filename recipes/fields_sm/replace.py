@@ -9,10 +9,10 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from pageloom.corpus.receipt_values import DATE, MONTHS, amount
 from recipes.fields_sm.align import Receipt, word_boxes
 from recipes.fields_sm.score import entities
 from recipes.fields_sm.sroie import Line
-from recipes.fields_sm.values import DATE, MONTHS, amount
 
 __all__ = ["Word", "field_of", "other_amount", "other_date", "span_of", "with_other_values"]
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pageloom.corpus.receipt_values import amount, amounts, dates
 from recipes.fields_sm import sroie
 from recipes.fields_sm.align import IGNORE, Receipt, align, word_boxes
 from recipes.fields_sm.augment import Strength, augment
@@ -22,7 +23,6 @@ from recipes.fields_sm.score import (
     labelled_texts,
 )
 from recipes.fields_sm.sroie import Line, Scan
-from recipes.fields_sm.values import amount, amounts, dates
 
 FIELDS = {
     "company": "KEDAI ROTI HARUM SDN BHD",

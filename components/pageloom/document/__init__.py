@@ -5,11 +5,12 @@ Importing this package costs no more than spaCy; Pillow and pypdfium2 come with 
 
 from pageloom.document.embed import embed_images
 from pageloom.document.reader import DocumentReader, open_document
-from pageloom.document.types import Answer, Box, DocumentError, Field, Page
+from pageloom.document.types import Answer, Box, Check, DocumentError, Field, Page
 
 __all__ = [
     "Answer",
     "Box",
+    "Check",
     "DocumentError",
     "DocumentReader",
     "Field",

@@ -73,6 +73,12 @@ def _get_fields(doc: Doc) -> dict[str, list[Any]]:
     return found
 
 
+def _get_line_items(doc: Doc) -> list[dict[str, Any]]:
+    from pageloom.fields.line_items import group_rows
+
+    return group_rows(_get_fields(doc))
+
+
 def doc_status(doc: Doc) -> str:
     """ "ok" without errors; "partial" while something of the document remains; else "failed"."""
     errors = _data(doc).get(_doc_key("errors")) or ()
@@ -173,6 +179,8 @@ _EXTENSIONS: dict[type[Doc] | type[Span] | type[Token], dict[str, dict[str, Any]
         "pages": _doc_pair("pages", _get_pages, list),
         "layout_tokens": _doc_pair("layout_tokens", _get_dict, dict),
         "fields": _doc_pair("fields", _get_fields, dict),
+        "checks": _doc_pair("checks", _get_list, list),
+        "line_items": {"getter": _get_line_items},
         "questions": _doc_pair("questions", _get_list, list),
         "answers": _doc_pair("answers", _get_list, list),
         "errors": _doc_pair("errors", _get_list, list),

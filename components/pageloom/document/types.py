@@ -1,4 +1,4 @@
-"""What a `Doc` carries beside its tokens: pages, fields, answers and errors.
+"""What a `Doc` carries beside its tokens: pages, fields, checks, answers and errors.
 
 All are frozen dataclasses. Each has an encoder for msgpack, so `Doc.to_bytes` and `DocBin` keep it.
 """
@@ -16,7 +16,7 @@ from pageloom.document.content import Content
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Answer", "Box", "DocumentError", "Field", "Page"]
+__all__ = ["Answer", "Box", "Check", "DocumentError", "Field", "Page"]
 
 Box = tuple[int, int, int, int]
 """`(x0, y0, x1, y1)` on a page scaled to 1000 x 1000, origin top left."""
@@ -64,12 +64,17 @@ class Field:
     """A value that a component found on a page.
 
     Args:
-        text: the words, joined by spaces.
-        score: 0 to 1.
+        text: the words as they stand in the document, joined by spaces.
+        score: 0 to 1; calibrated where the model's checkpoint has a `calibration.json`.
         page: from 1; None where its tokens lie on no page.
         box: union of its words' boxes, 0 to 1000; None where they have none.
         start: first token.
         end: one past the last token.
+        value: what the text means, for a label whose kind is known: a date as `2024-03-31`, an
+            amount as `1234.50`, an IBAN or tax number without blanks; None where it cannot be read.
+        currency: of an amount, its ISO 4217 code; None where the document does not tell.
+        checked: True where every check that the field is part of passed, False where one failed,
+            None where there was nothing to check; `doc._.checks` has the checks.
     """
 
     text: str
@@ -78,6 +83,27 @@ class Field:
     box: Box | None
     start: int
     end: int
+    value: str | None = None
+    currency: str | None = None
+    checked: bool | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether fields of a document agree with each other, or with themselves.
+
+    Args:
+        name: one word to compare: `net_tax_total`, `items_total`, `item_amount`, `due_date`,
+            `currency`, `iban`, `tax_id`.
+        passed: whether they agree.
+        labels: of the fields that were compared.
+        message: the values, as a person would check them.
+    """
+
+    name: str
+    passed: bool
+    labels: tuple[str, ...]
+    message: str
 
 
 @dataclass(frozen=True)
@@ -151,9 +177,14 @@ def _field(values: dict[str, Any]) -> Field:
     return Field(**{**values, "box": None if box is None else tuple(box)})
 
 
+def _check(values: dict[str, Any]) -> Check:
+    return Check(**{**values, "labels": tuple(values["labels"])})
+
+
 _DECODERS: dict[str, Callable[[dict[str, Any]], object]] = {
     "Page": _page,
     "Field": _field,
+    "Check": _check,
     "Answer": lambda values: Answer(**values),
     "DocumentError": lambda values: DocumentError(**values),
     "Content": lambda values: Content(**values),
@@ -167,7 +198,7 @@ def encode(value: Any, chain: Callable[[Any], Any] | None = None) -> Any:
         value = replace(value, content=None)
     if isinstance(value, Content):
         return {TAG: "Content", "data": value.encoded(), "page": value.page}
-    if isinstance(value, (Page, Field, Answer, DocumentError)):
+    if isinstance(value, (Page, Field, Check, Answer, DocumentError)):
         plain = {item.name: getattr(value, item.name) for item in fields(value)}
         plain.pop("content", None)
         return {TAG: type(value).__name__, **plain}

@@ -51,6 +51,42 @@ class TagScheme:
         count = range(len(split))
         self._allowed = np.array([[self._follows(a, b) for b in count] for a in count])
 
+    @classmethod
+    def bio(cls, kinds: Sequence[str]) -> TagScheme:
+        """The scheme that a new classifier gets: `O`, and `B-` and `I-` of each kind."""
+        return cls(["O", *(f"{prefix}-{kind}" for kind in kinds for prefix in ("B", "I"))])
+
+    def encode(self, words: int, spans: Sequence[tuple[int, int, str]]) -> npt.NDArray[np.int64]:
+        """The labels of words: int64 (words,).
+
+        Args:
+            words: how many.
+            spans: entities as (first word, one past the last, kind); they do not overlap.
+
+        Raises `ValueError` for a kind that no label has, or where a word is in no entity and no
+        label says so.
+        """
+        number = {(p, k): n for n, (p, k) in enumerate(map(_split, self.labels))}
+        outside = number.get(("O", ""), -1)
+        found = np.full(words, outside, dtype=np.int64)
+        for start, end, kind in spans:
+            tags = {prefix for prefix, known in number if known == kind}
+            if not tags:
+                raise ValueError(f"no label of the model is for {kind!r}: {', '.join(self.kinds)}")
+            inner = next(tag for tag in ("I", "", "B", "E", "S") if tag in tags)
+            found[start:end] = number[inner, kind]
+            if "B" in tags:
+                found[start] = number["B", kind]
+            if "E" in tags:
+                found[end - 1] = number["E", kind]
+            if "S" in tags and end - start == 1:
+                found[start] = number["S", kind]
+        if (found < 0).any():
+            raise ValueError(
+                f"no label of the model is for words outside of entities: {self.labels}"
+            )
+        return found
+
     @staticmethod
     def _ends(prefix: str, tags: set[str]) -> bool:
         # An entity of one word is S where its kind has that tag, else B.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pageloom.errors import CheckpointError
 
-__all__ = ["read_tensors", "write_tensors"]
+__all__ = ["has_tensors", "read_tensors", "write_tensors"]
 
 # In the order in which they are looked for.
 _NAMES = (
@@ -24,6 +24,11 @@ _NAMES = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+
+
+def has_tensors(folder: Path) -> bool:
+    """Whether there are weights in `folder`."""
+    return any((folder / name).is_file() for name in _NAMES)
 
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:

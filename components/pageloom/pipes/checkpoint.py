@@ -11,8 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import torch
+
 from pageloom.errors import CheckpointError
+from pageloom.fields.calibration import FILE as CALIBRATION_FILE
+from pageloom.fields.calibration import Calibration
 from pageloom.models import LayoutLMv2Config
+from pageloom.models.checkpoint import has_tensors
 from pageloom.models.config import ModelConfig
 from pageloom.models.hub import PACKAGED_PREFIX, resolve
 from pageloom.models.pretrained import PretrainedModel
@@ -59,6 +64,9 @@ class Checkpoint(Generic[ModelT]):
         self._model: ModelT | None = None
         self._tokenizer: BoxTokenizer | None = None
         self._image_processor: LayoutLMv2ImageProcessor | None = None
+        self._calibration: Calibration | None = None
+        self._calibration_read = False
+        self._any_head = False
 
     @property
     def folder(self) -> Path:
@@ -76,6 +84,11 @@ class Checkpoint(Generic[ModelT]):
             return self.name.startswith(PACKAGED_PREFIX) and self.folder.is_dir()
         except CheckpointError:
             return False
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the folder has more than a config and a tokenizer. Raises `CheckpointError`."""
+        return has_tensors(self.folder)
 
     @property
     def model_class(self) -> type[ModelT]:
@@ -99,7 +112,8 @@ class Checkpoint(Generic[ModelT]):
         named = [str(name) for name in names] if isinstance(names, list) else []
         for head in self.heads:
             known = (head.config_class.model_type, *head.config_class.also_reads)
-            if (kind is None or kind in known) and (not named or head.__name__ in named):
+            any_head = not named or self._any_head or head.__name__ in named
+            if (kind is None or kind in known) and any_head:
                 return head
         found = _spoken(named[0]) if named else f"model of the type {kind!r}"
         raise CheckpointError(
@@ -143,12 +157,73 @@ class Checkpoint(Generic[ModelT]):
             self._image_processor = processor
         return self._image_processor
 
+    def relabel(self, labels: Sequence[str]) -> None:
+        """Give the model these labels, in this order, to be trained. Raises `CheckpointError`.
+
+        Any checkpoint of the architecture will do, with another head or none. What its head knows
+        of labels that it had already stays; the others start anew. A folder of a config and a
+        tokenizer alone, without weights, makes a model that starts from nothing.
+        """
+        self._any_head = True
+        before = self.config
+        changes = {
+            "id2label": dict(enumerate(labels)),
+            "label2id": {name: number for number, name in enumerate(labels)},
+        }
+        config = type(before)(**{**before.model_dump(), **changes})
+        if self.has_weights:
+            model = self.model_class.from_pretrained(
+                self.folder, config=config, ignore_mismatched_sizes=True
+            )
+            self._keep_rows(model, before.id2label, labels)
+        else:
+            model = self.model_class(config).initialise_all()
+        self._model, self._config = model, config
+
+    def _keep_rows(
+        self, model: PretrainedModel[Any], before: dict[int, str], labels: Sequence[str]
+    ) -> None:
+        """In the head of `model`, the rows of labels that the checkpoint has, and no others."""
+        number = {name: row for row, name in before.items()}
+        if list(labels) == [before[row] for row in range(len(before))]:
+            return
+        old = self.model_class.from_pretrained(self.folder, config=self.config).state_dict()
+        with torch.no_grad():
+            for name, rows in model.state_dict().items():
+                was = old[name]
+                if name.startswith(model.base_prefix) or was.shape[0] != len(before):
+                    continue
+                if rows.shape[0] != len(labels) or rows.shape[1:] != was.shape[1:]:
+                    continue
+                rows.normal_(0.0, 0.02) if rows.ndim > 1 else rows.zero_()
+                for row, label in enumerate(labels):
+                    if label in number:
+                        rows[row] = was[number[label]]
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What the model's scores are worth; None where nobody measured. Raises `CheckpointError`.
+
+        Set it to None when the model is trained on: its scores are other ones then.
+        """
+        if not self._calibration_read:
+            self._calibration, self._calibration_read = Calibration.load(self.folder), True
+        return self._calibration
+
+    @calibration.setter
+    def calibration(self, calibration: Calibration | None) -> None:
+        self._calibration, self._calibration_read = calibration, True
+
     def save(self, folder: Path) -> None:
         """Write model, tokenizer and image processor, as the public library reads them too."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         if self.sees_pages:
             self.image_processor.save_pretrained(folder)
+        if self.calibration is not None:
+            self.calibration.save(folder)
+        else:
+            (folder / CALIBRATION_FILE).unlink(missing_ok=True)
 
     def load(self, folder: Path) -> None:
         """From now on, use what `save` wrote into `folder`. Raises `CheckpointError`."""
@@ -168,6 +243,7 @@ class Checkpoint(Generic[ModelT]):
             self.load(Path(name))
             # All is read while the folder is there; what is mapped from its files stays mapped.
             _ = self.model, self.tokenizer, self.sees_pages and self.image_processor
+            _ = self.calibration
 
     def __getstate__(self) -> dict[str, Any]:
         # The files travel along: where this is unpickled, the folder may not be.

@@ -70,6 +70,15 @@ TAGGER_CONFIG: dict[str, Any] = {
     "spans_key": None,
     "set_ents": True,
     "threshold": 0.0,
+    "label_all_subwords": False,
+    "field_values": {},
+}
+
+ENTITY_SCORES: dict[str, Any] = {
+    "ents_f": 1.0,
+    "ents_p": 0.0,
+    "ents_r": 0.0,
+    "ents_per_type": None,
 }
 
 QA_CONFIG: dict[str, Any] = {
@@ -152,6 +161,7 @@ def layout_tokenizer(
     "layoutlmv2_tagger",
     default_config={"model": "pageloom/fields-sm", **TAGGER_CONFIG},
     assigns=["doc.ents", "doc.spans"],
+    default_score_weights=ENTITY_SCORES,
 )
 def layoutlmv2_tagger(
     nlp: Language,
@@ -161,6 +171,8 @@ def layoutlmv2_tagger(
     spans_key: str | None,
     set_ents: bool,
     threshold: float,
+    label_all_subwords: bool,
+    field_values: dict[str, Any],
     max_length: int,
     stride: int,
     batch_tokens: int,
@@ -177,6 +189,8 @@ def layoutlmv2_tagger(
         spans_key=spans_key,
         set_ents=set_ents,
         threshold=threshold,
+        label_all_subwords=label_all_subwords,
+        field_values=field_values,
         max_length=max_length,
         stride=stride,
         batch_tokens=batch_tokens,
@@ -311,6 +325,7 @@ def vilt_matcher(
     "lilt_tagger",
     default_config={"model": "pageloom/fields-multi-sm", **TAGGER_CONFIG},
     assigns=["doc.ents", "doc.spans"],
+    default_score_weights=ENTITY_SCORES,
 )
 def lilt_tagger(
     nlp: Language,
@@ -320,6 +335,8 @@ def lilt_tagger(
     spans_key: str | None,
     set_ents: bool,
     threshold: float,
+    label_all_subwords: bool,
+    field_values: dict[str, Any],
     max_length: int,
     stride: int,
     batch_tokens: int,
@@ -336,6 +353,8 @@ def lilt_tagger(
         spans_key=spans_key,
         set_ents=set_ents,
         threshold=threshold,
+        label_all_subwords=label_all_subwords,
+        field_values=field_values,
         max_length=max_length,
         stride=stride,
         batch_tokens=batch_tokens,

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
+import torch
+from spacy.scorer import Scorer
 from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example
 from spacy.util import filter_spans
+from torch import Tensor
+from torch.nn import functional as F
 
 from pageloom.document import Field
 from pageloom.errors import CheckpointError
+from pageloom.fields import FieldValues, complete
 from pageloom.inference.decoding import Entity, TagScheme
 from pageloom.inference.engine import Item
 from pageloom.models.pretrained import PretrainedModel
-from pageloom.pipes.window_component import Logits, WindowComponent
+from pageloom.pipes.window_component import Logits
+from pageloom.pipes.window_training import Batch, TrainableWindows
+from pageloom.processing.windows import LayoutTokens, first_subwords
+from pageloom.training.learner import Learner
 
 __all__ = ["Tagger"]
 
+LongArray = npt.NDArray[np.int64]
 
-class Tagger(WindowComponent):
+IGNORED = -100
+"""The label of a subword that a loss leaves out."""
+
+
+class Tagger(TrainableWindows):
     """Entities and fields by a token classifier.
 
     Sets `doc.spans[spans_key]` with `attrs["scores"]`, `doc._.fields` and, with `set_ents`,
@@ -34,6 +50,10 @@ class Tagger(WindowComponent):
         set_ents: whether to write `doc.ents` as well; entities of other components stay where the
             new ones leave room.
         threshold: entities that score less (0-1) are dropped.
+        label_all_subwords: whether a word's label trains all its subwords, and not the first alone,
+            which decides in either case.
+        field_values: how values are read: `kinds`, `languages`, `country` and `day_first`, as
+            `pageloom.fields.FieldValues` has them.
         settings: `revision`, `max_length`, `stride`, `batch_tokens`, `device` and `dtype`, as
             `WindowComponent` has them.
     """
@@ -48,6 +68,8 @@ class Tagger(WindowComponent):
         spans_key: str | None = None,
         set_ents: bool = True,
         threshold: float = 0.0,
+        label_all_subwords: bool = False,
+        field_values: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         if not 0 <= threshold <= 1:
@@ -56,6 +78,8 @@ class Tagger(WindowComponent):
         self.spans_key = spans_key or name
         self.set_ents = set_ents
         self.threshold = threshold
+        self.label_all_subwords = label_all_subwords
+        self.field_values = FieldValues.of(field_values or {}, name)
         self._scheme: TagScheme | None = None
 
     @property
@@ -121,9 +145,81 @@ class Tagger(WindowComponent):
         for label in self.scheme.kinds:
             if label in fields:
                 fields[label].sort(key=lambda field: -field.score)
+        complete(doc, self.scheme.kinds, self.field_values, self.checkpoint.calibration)
+
+    # -- training ------------------------------------------------------------------------------
+
+    def labels_in(self, examples: Iterable[Example]) -> list[str]:
+        """The kinds of entity that examples have, in the order of their names."""
+        return sorted({entity.label_ for example in examples for entity in example.reference.ents})
+
+    def model_labels(self, labels: Sequence[str]) -> list[str]:
+        """`O`, and for each kind of entity a label to begin with and one to go on with."""
+        return list(TagScheme.bio(labels).labels)
+
+    def targets(self, example: Example, tokens: LayoutTokens) -> list[LongArray] | None:
+        """The label of each subword of each window, -100 where it says nothing.
+
+        What is right are the entities of the reference, whose tokens may be other ones; words that
+        are not annotated are left out.
+        """
+        known, spans = _gold(example)
+        if not known.any():
+            return None
+        try:
+            of_word = self.scheme.encode(len(known), spans)
+        except ValueError as error:
+            source = example.reference._.source or "an example"
+            raise ValueError(f"{source}: {error}; initialize the component first") from None
+        of_word[~known] = IGNORED
+        labels = of_word[tokens.word_index]
+        if not self.label_all_subwords:
+            labels[~first_subwords(tokens.word_index)] = IGNORED
+        return [labels[window.start : window.end] for window in tokens.windows]
+
+    def loss_of(self, learner: Learner, batch: Batch) -> tuple[Tensor, float]:
+        """Cross-entropy, summed over the subwords that have a label."""
+        targets = torch.full(batch.inputs["input_ids"].shape, IGNORED)
+        for row, labels in enumerate(batch.targets):
+            targets[row, 1 : 1 + len(labels)] = torch.from_numpy(labels)
+        logits = learner.model(**batch.inputs).logits
+        count = int((targets != IGNORED).sum())
+        targets = targets.to(logits.device).flatten()
+        flat = logits.flatten(0, 1).float()
+        return F.cross_entropy(flat, targets, ignore_index=IGNORED, reduction="sum"), count
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Precision, recall and F1 of entities, also by label: `ents_p`, `ents_per_type`, ..."""
+        found: dict[str, Any] = Scorer.score_spans(
+            examples,
+            "ents",
+            getter=self._entities,
+            has_annotation=lambda doc: doc.has_annotation("ENT_IOB"),
+        )
+        return found
+
+    def _entities(self, doc: Doc, _: str) -> Iterable[Span]:
+        mine = not self.set_ents and self.spans_key in doc.spans
+        return list(doc.spans[self.spans_key]) if mine else doc.ents
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_scheme": None}
+
+
+def _gold(example: Example) -> tuple[npt.NDArray[np.bool_], list[tuple[int, int, str]]]:
+    """Which words of `predicted` are annotated, bool (words,), and the entities among them."""
+    tags = example.get_aligned_ner()
+    known = np.array([tag not in (None, "-") for tag in tags], dtype=bool)
+    spans: list[tuple[int, int, str]] = []
+    for word, tag in enumerate(tags):
+        if not known[word] or tag == "O":
+            continue
+        prefix, _, kind = tag.partition("-")
+        if prefix in ("I", "L") and spans and spans[-1][1:] == (word, kind):
+            spans[-1] = (spans[-1][0], word + 1, kind)
+        else:
+            spans.append((word, word + 1, kind))
+    return known, spans
 
 
 def _page_runs(item: Item) -> Iterator[tuple[int, int]]:

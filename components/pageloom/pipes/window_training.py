@@ -1,0 +1,130 @@
+"""Learning from windows of subwords: what the taggers and the classifier share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from spacy.tokens import Doc
+from spacy.training import Example
+from torch import Tensor
+
+from pageloom.inference.batching import batches_by_tokens
+from pageloom.pipes.trainable import Trainable
+from pageloom.pipes.window_component import WindowComponent
+from pageloom.processing.windows import SPECIAL_TOKENS, LayoutTokens, Window, frame_windows
+from pageloom.training.learner import Learner
+
+__all__ = ["Batch", "TrainableWindows", "WindowRow"]
+
+Pixels = npt.NDArray[np.uint8]
+
+# A page's picture as the model takes it has 150 kB; training comes back to it in each epoch.
+PICTURES_KEPT = 2000
+
+
+class WindowRow(NamedTuple):
+    """A window to learn from; `target` is what is right, `pixels` its page if the model sees."""
+
+    tokens: LayoutTokens
+    window: Window
+    target: Any
+    pixels: Pixels | None
+
+
+class Batch(NamedTuple):
+    """The model's inputs, and what is right for each row."""
+
+    inputs: dict[str, Tensor]
+    targets: list[Any]
+
+
+class TrainableWindows(WindowComponent, Trainable):
+    """A `WindowComponent` that learns. Each page's picture is encoded once a step."""
+
+    _pictures: OrderedDict[tuple[str, str, int], Pixels] | None = None
+
+    @abstractmethod
+    def targets(self, example: Example, tokens: LayoutTokens) -> list[Any] | None:
+        """What is right for each window; None where the example says nothing."""
+
+    def rows(self, example: Example) -> list[WindowRow]:
+        """The example's windows, encoded as for inference."""
+        doc = example.predicted
+        tokens = self.tokens(doc)
+        targets = self.targets(example, tokens)
+        if targets is None:
+            return []
+        found = []
+        for window, target in zip(tokens.windows, targets, strict=True):
+            pixels = self._picture(doc, window.page) if self.checkpoint.sees_pages else None
+            found.append(WindowRow(tokens, window, target, pixels))
+        return found
+
+    def batches(self, learner: Learner, rows: Sequence[WindowRow]) -> Iterator[Batch]:
+        """Rows of like length together, with the features of their pages."""
+        pages: dict[int, int] = {}
+        pictures: list[Pixels] = []
+        for row in rows:
+            if row.pixels is not None and pages.setdefault(id(row.pixels), len(pages)) == len(
+                pictures
+            ):
+                pictures.append(row.pixels)
+        features: Tensor | None = None
+        given: Tensor | None = None
+        if pictures:
+            images = torch.from_numpy(np.stack(pictures)).to(learner.device)
+            with torch.autocast(learner.device.type, learner.dtype, learner.mixed):
+                features = learner.base.visual(images.contiguous(memory_format=torch.channels_last))
+            # The batches' gradients meet here, and go back through the pictures together.
+            given = features.detach().requires_grad_()
+        lengths = [row.window.end - row.window.start + SPECIAL_TOKENS for row in rows]
+        for numbers in batches_by_tokens(lengths, self.batch_tokens):
+            chosen = [rows[number] for number in numbers]
+            framed = frame_windows(
+                self.checkpoint.tokenizer, [(row.tokens, row.window) for row in chosen]
+            )
+            inputs = {
+                name: torch.from_numpy(values).to(learner.device) for name, values in framed.items()
+            }
+            if given is not None:
+                places = torch.tensor([pages[id(row.pixels)] for row in chosen])
+                inputs["image_features"] = given[places.to(learner.device)]
+            yield Batch(inputs, [row.target for row in chosen])
+        if features is not None and given is not None and given.grad is not None:
+            features.backward(given.grad)
+
+    def _picture(self, doc: Doc, number: int) -> Pixels:
+        if self._pictures is None:
+            self._pictures = OrderedDict()
+        page = next((page for page in doc._.pages if page.number == number), None)
+        if page is None:
+            raise ValueError(
+                f"{doc._.source or 'a document'}: {self.name} learns from pictures, and "
+                f"doc._.pages has no page {number}; give the corpus its pictures"
+            )
+        key = (page.source, page.sha256, number)
+        if key not in self._pictures:
+            self._pictures[key] = self.checkpoint.image_processor.pixels(page.image)
+            if len(self._pictures) > PICTURES_KEPT:
+                self._pictures.popitem(last=False)
+        return self._pictures[key]
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> Self:
+        """Use the model in the folder `path`. Raises `CheckpointError`."""
+        self._learner = None
+        return super().from_disk(path, exclude=exclude)
+
+    def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> Self:
+        """Read what `to_bytes` gave. Raises `CheckpointError`."""
+        self._learner = None
+        return super().from_bytes(data, exclude=exclude)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_learner": None, "_pictures": None}

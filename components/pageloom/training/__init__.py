@@ -1,0 +1,1 @@
+"""Learning from examples: gradients, steps, averages; for components and recipes."""
