@@ -119,18 +119,18 @@ def like_length(
             pool = []
 
 
-class _Stream(IterableDataset[dict[str, Tensor]]):
-    def __init__(self, make: Callable[[], Iterator[dict[str, Tensor]]]) -> None:
+class _Stream(IterableDataset[T]):
+    def __init__(self, make: Callable[[], Iterator[T]]) -> None:
         self.make = make
 
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+    def __iter__(self) -> Iterator[T]:
         torch.set_num_threads(1)
         return self.make()
 
 
-def ahead(make: Callable[[], Iterator[dict[str, Tensor]]]) -> Iterator[dict[str, Tensor]]:
+def ahead(make: Callable[[], Iterator[T]]) -> Iterator[T]:
     """The endless batches of `make`, made ahead in one process beside the training."""
-    loader: DataLoader[dict[str, Tensor]] = DataLoader(
+    loader: DataLoader[T] = DataLoader(
         _Stream(make), batch_size=None, num_workers=1, prefetch_factor=16
     )
     return iter(loader)

@@ -6,6 +6,7 @@ while a process fills them, and can be read meanwhile.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -19,6 +20,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from pageloom.processing import ViltImageProcessor
+from recipes.documents import marks
+from recipes.documents.content import Content
 from recipes.documents.damage import damaged, render
 from recipes.documents.dataset import KINDS, draw
 from recipes.documents.layout import Layout, Split, layout_numbers
@@ -28,7 +31,8 @@ from recipes.documents.sheet import Box, Sheet, Word
 __all__ = ["FACTS", "Cache", "Page", "drawn_page", "fill", "sheets"]
 
 FACTS = ("kind", "table", "line_items", "orientation", *MARKS)
-PLAIN = 0.6
+ADDED = {"stamp": 0.3, "signature": 0.12, "handwriting": 0.15, "barcode": 0.12}
+"""The share of the training layouts' pages that get such a mark, besides those they have."""
 ROW = "row"
 """The name under which a page's places list the first words of its line items."""
 
@@ -48,23 +52,44 @@ class Page:
     places: list[tuple[str, Box]]
 
 
-def sheets(split: Split, seed: int, plain: float = 1.0) -> Iterator[Sheet]:
+def sheets(split: Split, seed: int) -> Iterator[Sheet]:
     """Pages of the layouts of a split, without end: twice as many invoices as of any other kind.
 
-    Of the pages on which nobody signed, stamped or wrote, and that have no barcode, the share
-    `plain` is given: such marks are rare, and there is more to learn from a page that has one.
+    Of the training layouts' pages many get marks that a document of their kind seldom has there:
+    to find a stamp, a model must look for it, and see enough of them.
     """
     kinds = [*KINDS, "invoice"]
-    number = 0
-    while True:
+    for number in itertools.count():
         chance = random.Random(f"vqa {split} {seed} {number}")
         kind = kinds[number % len(kinds)]
         layout = Layout(kind, chance.choice(layout_numbers(split)))
-        sheet = draw(kind, layout, chance.randrange(1_000_000))
-        marked = any(sheet.facts[mark] for mark in MARKS if mark != "logo")
-        if marked or chance.random() < plain:
-            yield sheet
-        number += 1
+        document = chance.randrange(1_000_000)
+        sheet = draw(kind, layout, document)
+        if split == "train":
+            _add_marks(sheet, Content(layout, document), chance)
+        yield sheet
+
+
+def _add_marks(sheet: Sheet, content: Content, chance: random.Random) -> None:
+    """Put a stamp, a signature, a barcode, a note anywhere on a page, each by its own chance."""
+    wide, high = sheet.width, sheet.height
+    x, y = chance.uniform(0.1, 0.9) * wide, chance.uniform(0.05, 0.95) * high
+    if chance.random() < ADDED["stamp"]:
+        radius = min(chance.uniform(24, 46), 0.25 * wide)
+        left, top = min(max(x, radius), wide - radius), min(max(y, radius), high - radius)
+        marks.stamp(sheet, content, left, top, radius)
+    x, y = chance.uniform(0.02, 0.6) * wide, chance.uniform(0.02, 0.9) * high
+    if chance.random() < ADDED["signature"]:
+        right, low = x + chance.uniform(70, 150), y + chance.uniform(26, 48)
+        marks.signature(sheet, content, x, y, min(right, wide), min(low, high))
+    x, y = chance.uniform(0.02, 0.7) * wide, chance.uniform(0.03, 0.95) * high
+    if chance.random() < ADDED["handwriting"]:
+        text = " ".join(content.words.words(chance.randint(1, 3)))
+        marks.handwriting(sheet, content, x, y, text, chance.uniform(11, 20))
+    x, y = chance.uniform(0.02, 0.7) * wide, chance.uniform(0.02, 0.92) * high
+    if chance.random() < ADDED["barcode"]:
+        right, low = x + chance.uniform(70, 140), y + chance.uniform(18, 44)
+        marks.barcode(sheet, content, x, y, min(right, wide), min(low, high))
 
 
 def drawn_page(
@@ -160,7 +185,7 @@ def fill(folder: Path, name: str, split: Split, count: int, seed: int = 0) -> No
     if ready >= count:
         return
     processor = ViltImageProcessor()
-    source = sheets(split, seed + 1000 * ready, PLAIN if split == "train" else 1.0)
+    source = sheets(split, seed + 1000 * ready)
 
     def pages() -> Iterator[Page]:
         for number in range(ready, count):
