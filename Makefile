@@ -1,6 +1,7 @@
-# make setup   installs what is missing: Debian packages, uv, .venv with everything in it
+# make setup   installs what is missing: Debian packages, uv, .venv; setup-tests what tests need
 # make demo    runs the invoice-ingestion DAG under a real Airflow, on the documents in samples/
 # make test    lint, types and the whole test suite
+# make test-distributed   of it, what starts PostgreSQL, Redis and an Airflow with Celery workers
 # make bench   times pageloom beside the public library and writes benchmarks/RESULTS.md
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -8,42 +9,60 @@ SHELL := /bin/bash
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.pageloom-set-up
-RECIPE_FONTS := fonts-breip fonts-crosextra-caladea fonts-crosextra-carlito fonts-dkg-handwriting \
-  fonts-ecolier-court fonts-liberation fonts-open-sans fonts-roboto-unhinted
-DEBIAN_PACKAGES := tesseract-ocr fonts-dejavu-core $(RECIPE_FONTS)
+TEST_STAMP := .venv/.pageloom-tests-set-up
+INPUTS := pyproject.toml components/pyproject.toml provider/pyproject.toml weights/pyproject.toml \
+  constraints.txt Makefile
+DEBIAN_PACKAGES := tesseract-ocr fonts-dejavu-core
+# Recipes print pages in many fonts; tests start databases and a broker; Graphviz draws DAGs.
+TEST_PACKAGES := fonts-breip fonts-crosextra-caladea fonts-crosextra-carlito \
+  fonts-dkg-handwriting fonts-ecolier-court fonts-liberation fonts-open-sans \
+  fonts-roboto-unhinted graphviz postgresql redis-server
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
+# $(call install,PACKAGES) installs the ones that are missing.
+install = missing=""; for p in $(1); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+  if [ -n "$$missing" ]; then echo "installing$$missing"; $(SUDO) apt-get update -qq; $(APT) $$missing >/dev/null; fi
 # pip puts uv where a user's PATH may not look; as a module it is always found.
 UV = $$(command -v uv || echo python3 -m uv)
+EDITABLE := --constraint constraints.txt \
+  --editable weights --editable 'components[weights,rapidocr]' --editable 'provider[worker]'
 
-.PHONY: setup demo test lint bench constraints clean
+.PHONY: setup setup-tests demo test test-distributed lint bench constraints clean
 setup: $(STAMP)
+setup-tests: $(TEST_STAMP)
 
-$(STAMP): pyproject.toml components/pyproject.toml provider/pyproject.toml weights/pyproject.toml constraints.txt
-	@missing=""; for p in $(DEBIAN_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
-	command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || missing="$$missing python3-pip"; \
-	if [ -n "$$missing" ]; then echo "installing$$missing"; $(SUDO) apt-get update -qq; $(APT) $$missing >/dev/null; fi
-	@command -v chromium >/dev/null || { echo "installing chromium"; $(APT) chromium >/dev/null 2>&1; } \
-	  || echo "chromium cannot be installed here: the tests that need a browser will be skipped"
+$(STAMP): $(INPUTS)
+	@$(call install,$(DEBIAN_PACKAGES))
+	@command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || { $(call install,python3-pip); }
 	@command -v uv >/dev/null || python3 -m pip install --quiet uv 2>/dev/null \
 	  || python3 -m pip install --quiet --break-system-packages uv
 	@[ -x $(PYTHON) ] || $(UV) venv --quiet --python 3.11 .venv
-	$(UV) pip install --quiet --python $(PYTHON) --constraint constraints.txt \
-	  --editable weights --editable 'components[weights,rapidocr]' --editable 'provider[worker]' --group test
+	$(UV) pip install --quiet --python $(PYTHON) $(EDITABLE)
 	@touch $@
 
-lint: setup
+$(TEST_STAMP): $(STAMP)
+	@$(call install,$(TEST_PACKAGES))
+	@command -v chromium >/dev/null || { echo "installing chromium"; $(APT) chromium >/dev/null 2>&1; } \
+	  || echo "chromium cannot be installed here: the tests that need a browser will be skipped"
+	$(UV) pip install --quiet --python $(PYTHON) $(EDITABLE) --group test
+	@touch $@
+
+lint: setup-tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
 test: lint
-	.venv/bin/pytest -n 2 --dist worksteal
+	.venv/bin/pytest -n 2 --dist worksteal -m 'not distributed'
+	$(MAKE) --no-print-directory test-distributed
+
+test-distributed: setup-tests
+	.venv/bin/pytest -n 0 -m distributed tests/integration
 
 demo: setup
 	$(PYTHON) -m demo
 
-bench: setup
+bench: setup-tests
 	$(PYTHON) -m benchmarks.run
 
 constraints: # the newest versions that fit, as name==version, without addresses

@@ -70,6 +70,8 @@ class Deployment:
             "API__SECRET_KEY": secrets.token_hex(32),
             "API_AUTH__JWT_SECRET": secrets.token_hex(32),
             "LOGGING__LOGGING_LEVEL": "INFO",
+            # Where dag-factory is installed, it would send usage figures.
+            "DAG_FACTORY__ENABLE_TELEMETRY": "False",
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         }
         self.environment = {

@@ -16,11 +16,23 @@ def get_provider_info() -> dict[str, object]:
             {
                 "integration-name": "Pageloom",
                 "python-modules": [
-                    "pageloom_provider.operators.components",
+                    "pageloom_provider.operators.checking",
+                    "pageloom_provider.operators.classification",
                     "pageloom_provider.operators.export",
                     "pageloom_provider.operators.listing",
                     "pageloom_provider.operators.pipeline",
+                    "pageloom_provider.operators.questions",
+                    "pageloom_provider.operators.reading",
+                    "pageloom_provider.operators.reporting",
+                    "pageloom_provider.operators.routing",
+                    "pageloom_provider.operators.tagging",
                 ],
+            }
+        ],
+        "triggers": [
+            {
+                "integration-name": "Pageloom",
+                "python-modules": ["pageloom_provider.triggers.folder"],
             }
         ],
         "hooks": [
@@ -29,6 +41,49 @@ def get_provider_info() -> dict[str, object]:
                 "python-modules": ["pageloom_provider.hooks.pageloom"],
             }
         ],
+        "task-decorators": [
+            {
+                "name": "pageloom",
+                "class-name": "pageloom_provider.decorators.pageloom.pageloom_task",
+            }
+        ],
+        "config": {
+            "pageloom": {
+                "description": "What a deployment sets once for all its pageloom tasks.",
+                "options": {
+                    "work": {
+                        "description": (
+                            "The folder for shards where an operator names none: a URI of object "
+                            "storage, or a path that all workers share."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://archive@pages/work",
+                        "default": None,
+                    },
+                    "quarantine": {
+                        "description": (
+                            "The folder for bad documents where an operator names none. Without "
+                            "it, that is the folder quarantine in the work folder."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://archive@pages/quarantine",
+                        "default": None,
+                    },
+                    "device": {
+                        "description": (
+                            "Where this worker runs models that neither a component nor a "
+                            "connection gave a device: auto, cpu, cuda or cuda:1."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "cuda",
+                        "default": None,
+                    },
+                },
+            }
+        },
         "connection-types": [
             {
                 "connection-type": "pageloom",

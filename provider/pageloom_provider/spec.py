@@ -6,6 +6,7 @@ runs. Everything after that passes frozen values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -16,16 +17,23 @@ __all__ = [
     "Document",
     "Failure",
     "FieldRow",
+    "FieldRules",
+    "FoundAnswer",
     "FoundDocument",
     "Job",
     "Manifest",
     "OnError",
+    "Outcome",
     "Pipeline",
+    "RouteRule",
     "Shard",
     "Step",
     "parse_components",
     "parse_documents",
+    "parse_routes",
+    "parse_rules",
     "parse_shard",
+    "parse_shards",
 ]
 
 OnError = Literal["quarantine", "fail"]
@@ -34,7 +42,8 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built when first used: a DAG file that is only parsed uses none of them.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Document(_Frozen):
@@ -127,20 +136,42 @@ class Job(_Frozen):
 
 
 class Manifest(_Frozen):
-    """Written beside a finished shard, after it: what a rerun needs, without opening the shard."""
+    """Written beside a finished shard, after it: what a rerun needs, without opening the shard.
+
+    `stages` are the seconds for which the batch waited for its reader and for each component;
+    `devices` says where the models ran, as "cpu float32".
+    """
 
     documents: int
     pages: int
     failures: tuple[Failure, ...]
     steps: tuple[Step, ...]
     seconds: float
+    stages: dict[str, float] = Field(default_factory=dict)
+    devices: dict[str, str] = Field(default_factory=dict)
+
+
+class Outcome(_Frozen):
+    """What a batch came to, and what this attempt did for it.
+
+    `documents`, `pages` and `failed` count this attempt's own work: not what earlier attempts or
+    earlier steps have done, and nothing where the shard was found finished.
+    """
+
+    shard: Shard
+    manifest: Manifest
+    documents: int = 0
+    pages: int = 0
+    failed: int = 0
+    found_finished: bool = False
 
 
 class FieldRow(_Frozen):
     """One field of one document: a row of the SQL table.
 
-    `rank` counts the fields with the same label from 0, the most confident first. `box` is on
-    0-1000, origin top left; None where the field has none.
+    `rank` counts the fields with the same label from 0, the most confident first. `value` is the
+    normalised one (`2024-03-31`, `1234.50`) where the label's kind is known, else the text with
+    white space tidied. `box` is on 0-1000, origin top left; None where the field has none.
     """
 
     label: str
@@ -152,18 +183,81 @@ class FieldRow(_Frozen):
     box: tuple[int, int, int, int] | None
 
 
+class FoundAnswer(_Frozen):
+    """An answer to a question, with the component that gave it; `text` is empty for none."""
+
+    question: str
+    text: str
+    confidence: float
+    page: int | None
+    box: tuple[int, int, int, int] | None
+    component: str
+
+
 class FoundDocument(_Frozen):
-    """A document with its fields and where they come from: a line of the JSON lines file."""
+    """A document with what was found in it and where that comes from: a line of JSON lines."""
 
     document_sha256: str
     document_uri: str
     status: str
     pages: int
     fields: tuple[FieldRow, ...]
+    answers: tuple[FoundAnswer, ...] = ()
+    classes: dict[str, float] = Field(default_factory=dict)
     errors: tuple[str, ...]
     model: str | None
     model_version: str | None
     pageloom_version: str | None
+
+    def rows(self) -> list[FieldRow]:
+        """The fields, then the answers, each under its question; "no answer" is no row."""
+        rows = list(self.fields)
+        ranks: dict[str, int] = {}
+        for answer in sorted(self.answers, key=lambda answer: -answer.confidence):
+            if answer.text:
+                rank = ranks[answer.question] = ranks.get(answer.question, -1) + 1
+                rows.append(
+                    FieldRow(
+                        label=answer.question,
+                        rank=rank,
+                        value=answer.text,
+                        raw_text=answer.text,
+                        confidence=answer.confidence,
+                        page=answer.page,
+                        box=answer.box,
+                    )
+                )
+        return rows
+
+
+class FieldRules(_Frozen):
+    """What a document's best field of each label must be, for a document to pass."""
+
+    required: tuple[str, ...] = ()
+    min_confidence: dict[str, float] = Field(default_factory=dict)
+    pattern: dict[str, str] = Field(default_factory=dict)
+    on_failure: Literal["quarantine", "flag"] = "quarantine"
+
+    def broken_by(self, fields: Mapping[str, tuple[str, float]]) -> list[str]:
+        """What is wrong with a document's fields, given as label -> (text, confidence)."""
+        reasons = [f"no {label}" for label in self.required if label not in fields]
+        for label, (text, confidence) in fields.items():
+            least = self.min_confidence.get(label)
+            if least is not None and confidence < least:
+                reasons.append(f"{label} {text!r} has confidence {confidence:.2f} of {least:.2f}")
+            pattern = self.pattern.get(label)
+            if pattern is not None and not re.fullmatch(pattern, text):
+                reasons.append(f"{label} {text!r} is not like {pattern}")
+        return reasons
+
+
+class RouteRule(_Frozen):
+    """Which documents take a route: those of some classes, or those that take no other."""
+
+    name: str = Field(min_length=1)
+    classes: tuple[str, ...] = ()
+    min_score: float = Field(default=0.0, ge=0, le=1)
+    otherwise: bool = False
 
 
 def parse_components(components: Any) -> tuple[Component, ...]:
@@ -207,6 +301,26 @@ def parse_components(components: Any) -> tuple[Component, ...]:
     return tuple(parsed)
 
 
+def parse_routes(routes: Any) -> tuple[RouteRule, ...]:
+    """Routes from a list of dicts `{name, classes, min_score, otherwise}`.
+
+    Raises:
+        ValueError: The list is not a list, or an entry is no route.
+    """
+    if isinstance(routes, str | Mapping) or not isinstance(routes, Sequence):
+        raise ValueError(f"routes must be a list of dicts, not {routes!r}")
+    return tuple(_parse(RouteRule, route, "route") for route in routes)
+
+
+def parse_rules(**rules: Any) -> FieldRules:
+    """Rules for fields, from plain values.
+
+    Raises:
+        ValueError: One of them is not what it must be.
+    """
+    return _parse(FieldRules, rules, "check")
+
+
 def parse_documents(documents: Any) -> tuple[Document, ...]:
     """Documents from a list of dicts `{uri, sha256, size}` or of plain URIs.
 
@@ -228,6 +342,21 @@ def parse_shard(shard: Any) -> Shard:
         ValueError: It is neither.
     """
     return _parse(Shard, {"uri": shard} if isinstance(shard, str) else shard, "shard")
+
+
+def parse_shards(shards: Any) -> list[Shard]:
+    """Shards from what a mapped task returned: a list, or one where it was not mapped.
+
+    None, as from a task that was skipped, is no shard.
+
+    Raises:
+        ValueError: An entry is no shard.
+    """
+    if shards is None:
+        return []
+    if isinstance(shards, str | Mapping):
+        return [parse_shard(shards)]
+    return [parse_shard(shard) for shard in shards]
 
 
 def _parse(model: type[_Model], value: Any, noun: str) -> _Model:

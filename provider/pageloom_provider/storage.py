@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 __all__ = [
+    "DOCUMENT_PATTERNS",
     "child",
     "content_hash",
+    "documents_in",
     "is_local",
     "local_path",
     "location",
@@ -25,6 +28,7 @@ __all__ = [
     "written_aside",
 ]
 
+DOCUMENT_PATTERNS = ("*.pdf", "*.png", "*.jpg", "*.jpeg", "*.tif", "*.tiff", "*.webp")
 _CHUNK = 1 << 20
 
 
@@ -36,12 +40,40 @@ def location(uri: str | Path, conn_id: str | None = None) -> ObjectStoragePath:
     if "://" not in text:
         # Not as_uri(): it quotes, and ObjectStoragePath takes a path as it is.
         text = f"file://{Path(text).expanduser().absolute()}"
-    return ObjectStoragePath(text, conn_id=conn_id or None)
+    # Airflow 3.1 takes a connection that is None for one that is given, before that in the URI.
+    return ObjectStoragePath(text, **({"conn_id": conn_id} if conn_id else {}))
 
 
 def child(folder: ObjectStoragePath, fs_path: str) -> ObjectStoragePath:
     """The location of a path that the filesystem of `folder` has listed."""
-    return location(folder.fs.unstrip_protocol(fs_path), folder.conn_id)
+    # Airflow 3.1 has it among the storage options only.
+    conn_id = getattr(folder, "conn_id", None) or folder.storage_options.get("conn_id")
+    return location(folder.fs.unstrip_protocol(fs_path), conn_id)
+
+
+def documents_in(
+    folder: ObjectStoragePath, patterns: Sequence[str] | None = None, recursive: bool = True
+) -> list[tuple[ObjectStoragePath, int]]:
+    """The files of a folder that match, with their sizes, in the order of their paths.
+
+    Patterns are the shell's and hold for names, or for paths below `folder` where they hold a `/`;
+    letter case does not matter. What begins with a dot is hidden.
+    """
+    wanted = [pattern.lower() for pattern in patterns or DOCUMENT_PATTERNS]
+    root = folder.path.rstrip("/")
+    listed = folder.fs.find(folder.path, maxdepth=None if recursive else 1, detail=True)
+    found: list[tuple[ObjectStoragePath, int]] = []
+    for fs_path, info in sorted(listed.items()):
+        path = child(folder, fs_path)
+        relative = path.path.removeprefix(root).lstrip("/") or path.name
+        if any(part.startswith(".") for part in relative.split("/")):
+            continue
+        if any(
+            fnmatch((relative if "/" in pattern else path.name).lower(), pattern)
+            for pattern in wanted
+        ):
+            found.append((path, int(info.get("size") or 0)))
+    return found
 
 
 def is_local(path: ObjectStoragePath) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,16 @@ from pageloom_provider.spec import FoundDocument
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
-__all__ = ["COLUMNS", "KEY", "database", "embedded_database", "upsert"]
+__all__ = [
+    "COLUMNS",
+    "KEY",
+    "database",
+    "embedded_database",
+    "field_rows",
+    "make_table",
+    "transaction",
+    "upsert",
+]
 
 # Name and type of each column, in types that SQLite and PostgreSQL share. The box is on 0-1000.
 COLUMNS = {
@@ -78,42 +87,73 @@ def embedded_database(path: Path) -> DbApiHook:
     return EmbeddedSqliteHook(connection=connection)  # type: ignore[no-untyped-call]
 
 
-def upsert(hook: DbApiHook, table: str, documents: Sequence[FoundDocument], run_id: str) -> None:
-    """Write the documents' fields in one transaction; make the table where it is missing.
-
-    A document's earlier rows are replaced, and those of fields it no longer has are removed. Rows
-    are written in the order of their key, so that two runs over the same documents wait for each
-    other and do not deadlock.
+def make_table(hook: DbApiHook, table: str, columns: Mapping[str, str], key: Sequence[str]) -> None:
+    """Make a table where it is missing.
 
     Raises:
         ValueError: `table` is not a name, or not one with a schema.
     """
     if not _TABLE_NAME.fullmatch(table):
         raise ValueError(f"{table!r} is no table name: letters, digits and _, as schema.table")
-    place = hook.placeholder
-    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-    create = f"CREATE TABLE IF NOT EXISTS {table} ({columns}, PRIMARY KEY ({', '.join(KEY)}))"
+    described = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    with transaction(hook) as cursor:
+        if hook.dialect_name == "postgresql":
+            # A user who may only write to the table may not even ask for one "if not exists".
+            cursor.execute("SELECT to_regclass(%s)", (table,))
+            if cursor.fetchone()[0] is not None:
+                return
+            # Of two that make a table at once, PostgreSQL refuses one, "if not exists" or not.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"pageloom {table}",))
+        cursor.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} ({described}, PRIMARY KEY ({', '.join(key)}))"
+        )
+
+
+@contextmanager
+def transaction(hook: DbApiHook) -> Iterator[Any]:
+    """A cursor whose statements are carried out together, or not at all.
+
+    In SQLite it waits for its turn to write; in PostgreSQL rows lock as they are touched.
+    """
+    with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
+        if hook.dialect_name == "sqlite":
+            cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+            # At once: a reader that comes to write later is refused where another wrote meanwhile.
+            cursor.execute("BEGIN IMMEDIATE")
+        try:
+            yield cursor
+        except BaseException:
+            connection.rollback()
+            raise
+        connection.commit()
+
+
+def upsert(
+    cursor: Any, place: str, table: str, documents: Sequence[FoundDocument], run_id: str
+) -> None:
+    """Write the documents' fields, in the transaction of `cursor`; `place` is its placeholder.
+
+    A document's earlier rows are replaced, and those of fields it no longer has are removed. Rows
+    are written in the order of their key, so that two runs over the same documents wait for each
+    other and do not deadlock.
+    """
     updates = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in KEY)
     insert = (
         f"INSERT INTO {table} ({', '.join(COLUMNS)}) VALUES ({', '.join([place] * len(COLUMNS))}) "
         f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET {updates}"
     )
-    with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
-        if hook.conn_type == "sqlite":
-            cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-        cursor.execute(create)
-        connection.commit()
-        for document in sorted(documents, key=lambda document: document.document_sha256):
-            cursor.execute(
-                f"DELETE FROM {table} WHERE document_sha256 = {place}", (document.document_sha256,)
-            )
-            cursor.executemany(insert, _rows(document, run_id))
-        connection.commit()
+    for document in sorted(documents, key=lambda document: document.document_sha256):
+        cursor.execute(
+            f"DELETE FROM {table} WHERE document_sha256 = {place}", (document.document_sha256,)
+        )
+        if rows := field_rows(document, run_id):
+            cursor.executemany(insert, rows)
 
 
-def _rows(document: FoundDocument, run_id: str) -> list[tuple[Any, ...]]:
+def field_rows(document: FoundDocument, run_id: str) -> list[tuple[Any, ...]]:
+    """The rows of a document's fields and answers, as `COLUMNS` has them, by their key."""
     rows = []
-    for found in sorted(document.fields, key=lambda found: (found.label, found.rank)):
+    for found in sorted(document.rows(), key=lambda found: (found.label, found.rank)):
         x0, y0, x1, y1 = found.box or (None, None, None, None)
         row = {
             "document_sha256": document.document_sha256,

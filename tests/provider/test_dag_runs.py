@@ -1,9 +1,10 @@
 """The operators in DAG runs of a real Airflow: mapping, templates, retries, empty folders."""
 
-import json
 from pathlib import Path
 
 import pytest
+
+from tests.dag_runs import results, states
 
 pytestmark = pytest.mark.usefixtures("metadata_database")
 
@@ -31,60 +32,6 @@ with DAG(
         task_id="export", shards=found.output, jsonl="{{ params.work }}/{{ run_id }}.jsonl"
     )
 """
-
-
-@pytest.fixture
-def run_dag(tmp_path, folder, monkeypatch):
-    """Run a DAG file in this process, as `airflow dags test` does; (run, XComs by task)."""
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import DagBag
-
-    dags = tmp_path / "dags"
-    dags.mkdir()
-    bundle = [
-        {
-            "name": "tests",
-            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-            "kwargs": {"path": str(dags)},
-        }
-    ]
-    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(bundle))
-    assert [each.name for each in DagBundlesManager().get_all_dag_bundles()] == ["tests"]
-
-    def run(code, **conf):
-        path = dags / "tested.py"
-        path.write_text(code)
-        bag = DagBag(str(dags), bundle_path=dags, bundle_name="tests")
-        assert not bag.import_errors
-        [dag] = bag.dags.values()
-        given = {"source": str(folder), "work": str(tmp_path / "work")}
-        return dag.test(run_conf={**given, **conf})
-
-    return run
-
-
-def results(run, task_id):
-    """What the task instances of a run returned, in the order of their map index."""
-    from airflow.models.xcom import XComModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    with create_session() as session:
-        found = session.execute(
-            select(XComModel.value)
-            .where(
-                XComModel.run_id == run.run_id,
-                XComModel.dag_id == run.dag_id,
-                XComModel.task_id == task_id,
-                XComModel.key == "return_value",
-            )
-            .order_by(XComModel.map_index)
-        ).scalars()
-        return [json.loads(value) if isinstance(value, str) else value for value in found]
-
-
-def states(run):
-    return {(each.task_id, each.map_index): str(each.state) for each in run.get_task_instances()}
 
 
 def test_batches_are_mapped_and_only_counts_travel_between_tasks(run_dag, tmp_path):
@@ -162,3 +109,32 @@ with DAG("tried_again", schedule=None) as dag:
     assert seen.read_text().split() == ["ACME", "Globex", "Globex"]
     [shard] = results(run, "batch")
     assert shard["documents"] == 2
+
+
+def test_a_run_does_what_a_failed_run_left_undone_and_only_that(run_dag, tmp_path):
+    """The first run fails after it has claimed its documents; Airflow says so to the second."""
+    code = """
+from airflow.sdk import DAG
+from pageloom_provider.operators import *
+
+ledger = {"sqlite": "{{ dag_run.conf['work'] }}/ledger.sqlite"}
+with DAG("with_a_ledger", schedule=None) as dag:
+    listing = ListDocumentsOperator(
+        task_id="listing", source="{{ dag_run.conf['source'] }}", ledger=ledger
+    )
+    read = PipelineOperator.partial(
+        task_id="read",
+        work="{{ dag_run.conf['work'] }}",
+        components=[{"ocr": {"mode": "{{ dag_run.conf['mode'] }}"}}],
+    ).expand(documents=listing.output)
+    ExportFieldsOperator(
+        task_id="export", shards=read.output, jsonl="{{ dag_run.conf['work'] }}/f", ledger=ledger
+    )
+"""
+    assert run_dag(code, mode="no such mode").state == "failed"
+    second = run_dag(code, mode="skip")
+    assert second.state == "success", states(second)
+    [[batch]] = results(second, "listing")
+    assert len(batch) == 4
+    third = run_dag(code, mode="skip")
+    assert results(third, "listing") == [[]]

@@ -7,48 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pageloom_provider.operators import ExportFieldsOperator, PipelineOperator
+from pageloom_provider.operators import ExportFieldsOperator
 from pageloom_provider.storage import location
-
-
-@pytest.fixture(autouse=True)
-def _total_finder():
-    """A component that finds totals as a tagger would, the most confident first."""
-    from spacy.language import Language
-
-    import pageloom
-
-    if Language.has_factory("total_finder"):
-        return
-
-    @Language.factory("total_finder", default_config={"scale": 1})
-    def total_finder(nlp, name, scale):
-        def find(doc):
-            fields = []
-            for token in doc:
-                if token.like_num:
-                    score = scale * (0.9 if not fields else 0.3)
-                    field = pageloom.Field(
-                        token.text, score, token._.page, token._.box, token.i, token.i + 1
-                    )
-                    fields.append(field)
-            doc._.fields = {"total": fields} if fields else {}
-            return doc
-
-        return find
-
-
-@pytest.fixture
-def tagged(tmp_path, listed, context):
-    def tagged(**settings):
-        return PipelineOperator(
-            task_id="batch",
-            work=str(tmp_path / "work"),
-            documents=settings.pop("documents", listed),
-            components=[{"ocr": {"mode": "skip"}}, {"total_finder": settings}],
-        ).execute(context)
-
-    return tagged
 
 
 def export(shards, run_id="manual__1", **settings):
@@ -76,6 +36,8 @@ def test_a_row_a_field_and_a_line_a_document(tagged, tmp_path, folder, listed):
         "failed": 1,
         "pages": 3,
         "jsonl": str(tmp_path / "out" / "fields.jsonl"),
+        "parquet": None,
+        "docbin": None,
         "table": "fields",
     }
     uris = [f"file://{folder}/{name}" for name in ("a.pdf", "b.pdf", "more/c.PDF")]
@@ -168,7 +130,7 @@ def test_no_shards_leave_an_empty_file_and_an_empty_table(tmp_path):
 
 
 def test_it_needs_somewhere_to_write_to():
-    with pytest.raises(ValueError, match="`jsonl`, `sql_conn_id` or `sqlite`"):
+    with pytest.raises(ValueError, match="`jsonl`, `parquet`, `docbin`, `sql_conn_id` or `sqlite`"):
         export([])
 
 
@@ -185,3 +147,23 @@ def test_a_shard_of_another_program_has_no_model(tmp_path):
     (tmp_path / "own.spacy").write_bytes(DocBin(docs=[doc], store_user_data=True).to_bytes())
     export([str(location(Path(tmp_path / "own.spacy")))], sqlite=str(tmp_path / "f.sqlite"))
     assert rows(tmp_path / "f.sqlite", "value, page, x0, model") == [("12", None, None, None)]
+
+
+def test_the_value_is_what_the_text_means_and_the_raw_text_stays(tmp_path):
+    import spacy
+    from spacy.tokens import Doc, DocBin
+
+    import pageloom
+
+    doc = Doc(spacy.blank("en").vocab, words=["EUR", "1.200,00", "Tea", "Ltd"])
+    doc._.fields = {
+        "total": [pageloom.Field("EUR 1.200,00", 0.5, None, None, 0, 2, "1200.00", "EUR")],
+        "seller": [pageloom.Field("Tea\nLtd", 0.5, None, None, 2, 4)],
+    }
+    doc._.sha256, doc._.source = "0" * 64, "mail"
+    (tmp_path / "own.spacy").write_bytes(DocBin(docs=[doc], store_user_data=True).to_bytes())
+    export([str(location(Path(tmp_path / "own.spacy")))], sqlite=str(tmp_path / "f.sqlite"))
+    assert sorted(rows(tmp_path / "f.sqlite", "label, value, raw_text")) == [
+        ("seller", "Tea Ltd", "Tea Ltd"),
+        ("total", "1200.00", "EUR 1.200,00"),
+    ]

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from pageloom_provider.operators import (
-    LayoutLMv2TaggerOperator,
-    LayoutTokenizerOperator,
     ListDocumentsOperator,
     OcrOperator,
     PipelineOperator,
@@ -161,15 +159,6 @@ def test_a_document_that_changed_since_it_was_listed_is_not_taken_for_the_old_on
     assert [doc[0].text for doc in read(result)] == ["ACME", "Initech"]
     [record] = (tmp_path / "work" / "quarantine").glob("*-b.pdf.error.json")
     assert "changed since it was listed" in json.loads(record.read_text())["message"]
-
-
-def test_a_killed_task_stops_the_programs_it_started():
-    import subprocess
-    import sys
-
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
-        PipelineOperator(task_id="batch", work="w").on_kill()
-        assert child.wait(timeout=30) != 0
 
 
 def test_shards_chain_and_count_what_failed_before(run, notes):
@@ -361,33 +350,3 @@ def test_a_file_that_is_no_shard_is_named(run, tmp_path):
         run(shard=str(tmp_path / "x.spacy"), components=["note_text"])
     with pytest.raises(FileNotFoundError, match=r"gone\.spacy"):
         run(shard=str(tmp_path / "gone.spacy"), components=["note_text"])
-
-
-def test_component_operators_pass_on_what_they_were_given():
-    ocr = OcrOperator(task_id="a", work="w", lang="deu", min_confidence=0.0)
-    assert ocr.pipeline_components() == [{"ocr": {"lang": "deu", "min_confidence": 0.0}}]
-    tokenizer = LayoutTokenizerOperator(task_id="b", work="w", stride=64)
-    assert tokenizer.pipeline_components() == [{"layout_tokenizer": {"stride": 64}}]
-    tagger = LayoutLMv2TaggerOperator(task_id="c", work="w", model="m", set_ents=False)
-    assert tagger.pipeline_components() == [
-        {"layoutlmv2_tagger": {"model": "m", "set_ents": False}}
-    ]
-
-
-@pytest.mark.parametrize(
-    "operator", [PipelineOperator, OcrOperator, LayoutTokenizerOperator, LayoutLMv2TaggerOperator]
-)
-def test_every_argument_is_templated_and_only_assigned(operator):
-    import inspect
-
-    arguments = {
-        name
-        for kind in operator.__mro__[: operator.__mro__.index(PipelineOperator) + 1]
-        for name, parameter in inspect.signature(kind.__init__).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-    assert arguments == set(operator.template_fields)
-    value = object()
-    settings = dict.fromkeys(arguments, value)
-    made = operator(task_id="task", **settings)
-    assert all(getattr(made, name) is value for name in arguments)

@@ -6,15 +6,20 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from pageloom_provider.configuration import option
+
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-__all__ = ["PageloomHook"]
+_TIMEOUT = 10  # seconds for the hub's answer to the test button
+
+__all__ = ["PageloomHook", "model_settings"]
 
 
 class PageloomHook(BaseHook):
@@ -32,6 +37,28 @@ class PageloomHook(BaseHook):
     def __init__(self, pageloom_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.pageloom_conn_id = pageloom_conn_id
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The form's own fields for Airflow 3.1; later ones read the provider info's."""
+        # Airflow's API server puts stand-ins in their place where they are not installed.
+        widgets, texts, fields = map(
+            import_module, ("flask_appbuilder.fieldwidgets", "flask_babel", "wtforms")
+        )
+        labels = {"cache": "Cache folder", "device": "Default device"}
+        return {
+            name: fields.StringField(texts.lazy_gettext(label), widget=widgets.BS3TextFieldWidget())
+            for name, label in labels.items()
+        }
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """What the form hides and renames, for Airflow 3.1 as above."""
+        from pageloom_provider.provider_info import get_provider_info
+
+        info: Any = get_provider_info()
+        behaviour: dict[str, dict[str, Any]] = info["connection-types"][0]["ui-field-behaviour"]
+        return {key.replace("-", "_"): value for key, value in behaviour.items()}
 
     @cached_property
     def connection(self) -> Connection:
@@ -74,10 +101,47 @@ class PageloomHook(BaseHook):
                     os.environ[name] = value
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether the cache folder can be written to here; asked for by the connection form."""
+        """Ask the hub whether it knows the token, and the disk whether the cache can be written.
+
+        This is the test button of the connection form. It runs on the API server, so the answer
+        about the cache folder is for that machine. Without an endpoint nothing leaves the machine.
+        """
+        reasons = []
+        for works, reason in filter(None, (self._test_hub(), self._test_cache())):
+            if not works:
+                return False, reason
+            reasons.append(reason)
+        return True, " ".join(reasons) or "Nothing is set: the hub client's own settings are used."
+
+    def _test_hub(self) -> tuple[bool, str] | None:
+        from urllib.error import HTTPError
+        from urllib.request import Request, urlopen
+
+        variables = self.variables()
+        endpoint, token = variables.get("HF_ENDPOINT"), variables.get("HF_TOKEN")
+        if endpoint is None:
+            return None
+        if not endpoint.startswith(("http://", "https://")):
+            return False, f"The hub endpoint {endpoint} is no http address."
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        address = endpoint.rstrip("/") + ("/api/whoami-v2" if token else "/")
+        try:
+            with urlopen(Request(address, headers=headers), timeout=_TIMEOUT):
+                pass
+        except HTTPError as error:
+            if error.code in (401, 403):
+                return False, f"The hub at {endpoint} does not accept the token ({error.code})."
+            if error.code >= 500:
+                return False, f"The hub at {endpoint} answers with an error ({error.code})."
+            # A mirror of files alone has no such page; it is there.
+        except (OSError, ValueError) as error:
+            return False, f"The hub at {endpoint} cannot be reached: {error}"
+        return True, f"The hub at {endpoint} answers."
+
+    def _test_cache(self) -> tuple[bool, str] | None:
         cache = self.connection.extra_dejson.get("cache")
         if not cache:
-            return True, "No cache folder is set: the hub client's own is used."
+            return None
         folder = Path(str(cache)).expanduser()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -86,3 +150,18 @@ class PageloomHook(BaseHook):
         if not os.access(folder, os.W_OK):
             return False, f"The cache folder {folder} cannot be written to."
         return True, f"The cache folder {folder} can be written to."
+
+
+@contextmanager
+def model_settings(pageloom_conn_id: str | None) -> Iterator[str | None]:
+    """The settings of a connection for the time of a task; gives the device to use by default.
+
+    That is the connection's, or else (also where that says "auto") Airflow's option
+    `[pageloom] device` of this worker; None leaves the choice to the components.
+    """
+    if pageloom_conn_id is None:
+        yield option("device")
+        return
+    hook = PageloomHook(pageloom_conn_id)
+    with hook.environment():
+        yield hook.device if hook.device not in (None, "auto") else option("device")

@@ -6,31 +6,55 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pageloom_provider.operators.components import (
-        LayoutLMv2TaggerOperator,
-        LayoutTokenizerOperator,
-        OcrOperator,
-    )
+    from pageloom_provider.operators.checking import CheckFieldsOperator
+    from pageloom_provider.operators.classification import DocumentClassifierOperator
     from pageloom_provider.operators.export import ExportFieldsOperator
     from pageloom_provider.operators.listing import ListDocumentsOperator
     from pageloom_provider.operators.pipeline import PipelineOperator
+    from pageloom_provider.operators.questions import (
+        LayoutQuestionAnsweringOperator,
+        ViltVqaOperator,
+    )
+    from pageloom_provider.operators.reading import LayoutTokenizerOperator, OcrOperator
+    from pageloom_provider.operators.reporting import ReportRunOperator
+    from pageloom_provider.operators.routing import (
+        RegroupDocumentsOperator,
+        RouteDocumentsOperator,
+    )
+    from pageloom_provider.operators.tagging import LayoutLMv2TaggerOperator, LiltTaggerOperator
 
 __all__ = [
+    "CheckFieldsOperator",
+    "DocumentClassifierOperator",
     "ExportFieldsOperator",
     "LayoutLMv2TaggerOperator",
+    "LayoutQuestionAnsweringOperator",
     "LayoutTokenizerOperator",
+    "LiltTaggerOperator",
     "ListDocumentsOperator",
     "OcrOperator",
     "PipelineOperator",
+    "RegroupDocumentsOperator",
+    "ReportRunOperator",
+    "RouteDocumentsOperator",
+    "ViltVqaOperator",
 ]
 
 _MODULES = {
+    "CheckFieldsOperator": "checking",
+    "DocumentClassifierOperator": "classification",
     "ExportFieldsOperator": "export",
-    "LayoutLMv2TaggerOperator": "components",
-    "LayoutTokenizerOperator": "components",
+    "LayoutLMv2TaggerOperator": "tagging",
+    "LayoutQuestionAnsweringOperator": "questions",
+    "LayoutTokenizerOperator": "reading",
+    "LiltTaggerOperator": "tagging",
     "ListDocumentsOperator": "listing",
-    "OcrOperator": "components",
+    "OcrOperator": "reading",
     "PipelineOperator": "pipeline",
+    "RegroupDocumentsOperator": "routing",
+    "ReportRunOperator": "reporting",
+    "RouteDocumentsOperator": "routing",
+    "ViltVqaOperator": "questions",
 }
 
 

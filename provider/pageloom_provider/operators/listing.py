@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from pageloom_provider.operators.claims import Claims
 from pageloom_provider.spec import Document
-from pageloom_provider.storage import child, content_hash, location
+from pageloom_provider.storage import content_hash, documents_in, location
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
-__all__ = ["DOCUMENT_PATTERNS", "ListDocumentsOperator"]
+__all__ = ["ListDocumentsOperator"]
 
-DOCUMENT_PATTERNS = ("*.pdf", "*.png", "*.jpg", "*.jpeg", "*.tif", "*.tiff", "*.webp")
 _HASHING_THREADS = 8
 
 
@@ -39,12 +38,26 @@ class ListDocumentsOperator(BaseOperator):
             dot are never listed.
         batch_size: The most documents in a batch, that is, in one task. Airflow's
             `[core] max_map_length` bounds the number of batches.
+        ledger: Where to keep which documents were done, and what counts as new: a dict with
+            `conn_id` (SQLite or PostgreSQL) or `sqlite` (a path on the worker), and optionally
+            `table`, `pipeline`, `version`, `components`, `new` and `max_attempts`, as
+            `operators.claims.Settings` has them. Then only documents are listed that this
+            version of the pipeline has not done yet and no other run is at work on; give the same
+            dict to the operator that exports them. Without it every document is listed.
 
     Raises:
         FileNotFoundError: `source` is not there.
     """
 
-    template_fields: Sequence[str] = ("source", "conn_id", "patterns", "recursive", "batch_size")
+    template_fields: Sequence[str] = (
+        "source",
+        "conn_id",
+        "patterns",
+        "recursive",
+        "batch_size",
+        "ledger",
+    )
+    template_fields_renderers = {"ledger": "json"}
 
     def __init__(
         self,
@@ -54,6 +67,7 @@ class ListDocumentsOperator(BaseOperator):
         patterns: list[str] | None = None,
         recursive: bool = True,
         batch_size: int = 16,
+        ledger: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -62,6 +76,7 @@ class ListDocumentsOperator(BaseOperator):
         self.patterns = patterns
         self.recursive = recursive
         self.batch_size = batch_size
+        self.ledger = ledger
 
     def execute(self, context: Context) -> list[list[dict[str, Any]]]:
         """List, hash, drop repeated content, cut into batches."""
@@ -71,7 +86,12 @@ class ListDocumentsOperator(BaseOperator):
         folder = location(self.source, self.conn_id)
         if not folder.exists():
             raise FileNotFoundError(f"source {folder}: there is no such folder or file")
-        paths = self._matching(folder)
+        deep = self.recursive if isinstance(self.recursive, bool) else self.recursive == "True"
+        paths = documents_in(folder, self.patterns, deep)
+        claims = Claims.open(self.ledger, context)
+        if claims:
+            seen = claims.seen_names()
+            paths = [(path, length) for path, length in paths if str(path) not in seen]
         with ThreadPoolExecutor(_HASHING_THREADS) as pool:
             hashes = list(pool.map(self._hash, (path for path, _ in paths)))
         documents: list[Document] = []
@@ -83,26 +103,11 @@ class ListDocumentsOperator(BaseOperator):
                 continue
             documents.append(Document(uri=uri, sha256=sha256, size=length))
         self.log.info("%d documents in %s", len(documents), folder)
+        if claims:
+            documents = claims.claimed(documents)
+            self.log.info("%d of them are for this run to do", len(documents))
         dumped = [document.model_dump() for document in documents]
         return [dumped[start : start + size] for start in range(0, len(dumped), size)]
-
-    def _matching(self, folder: ObjectStoragePath) -> list[tuple[ObjectStoragePath, int]]:
-        patterns = [pattern.lower() for pattern in self.patterns or DOCUMENT_PATTERNS]
-        deep = self.recursive if isinstance(self.recursive, bool) else self.recursive == "True"
-        root = folder.path.rstrip("/")
-        listed = folder.fs.find(folder.path, maxdepth=None if deep else 1, detail=True)
-        found: list[tuple[ObjectStoragePath, int]] = []
-        for fs_path, info in sorted(listed.items()):
-            path = child(folder, fs_path)
-            relative = path.path.removeprefix(root).lstrip("/") or path.name
-            if any(part.startswith(".") for part in relative.split("/")):
-                continue
-            if any(
-                fnmatch((relative if "/" in pattern else path.name).lower(), pattern)
-                for pattern in patterns
-            ):
-                found.append((path, int(info.get("size") or 0)))
-        return found
 
     def _hash(self, path: ObjectStoragePath) -> str | None:
         try:

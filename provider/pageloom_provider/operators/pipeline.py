@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseOperator
 
+from pageloom_provider.assets import announce
+from pageloom_provider.configuration import option
+from pageloom_provider.metrics import measure
 from pageloom_provider.spec import (
     Job,
     OnError,
+    Outcome,
     Pipeline,
     parse_components,
     parse_documents,
     parse_shard,
 )
+from pageloom_provider.stopping import stop
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
-__all__ = ["PipelineOperator"]
+__all__ = ["Components", "PipelineOperator", "one_component", "run_of", "work_folder"]
 
 Components = list[dict[str, Any]] | dict[str, Any]
 
@@ -33,8 +38,12 @@ class PipelineOperator(BaseOperator):
     a retry or a rerun finds a finished shard and repeats nothing; of an unfinished one, finished
     documents are not repeated.
 
+    The events of the task's outlets carry the same, and the models, as extra; an outlet that is an
+    asset alias gets the shard as its asset.
+
     Args:
-        work: The folder for shards, as a URI that `ObjectStoragePath` knows or a path.
+        work: The folder for shards, as a URI that `ObjectStoragePath` knows or a path; by default
+            Airflow's option `[pageloom] work`.
         documents: A batch of documents: dicts `{uri, sha256}` as `ListDocumentsOperator` returns
             them, or URIs.
         shard: Instead of `documents`, the shard that an earlier task returned, or its URI.
@@ -47,7 +56,8 @@ class PipelineOperator(BaseOperator):
         language: The language of the blank pipeline that takes the components.
         reader: Settings of `pageloom.DocumentReader.v1`: `{"dpi": 300}`.
         work_conn_id: The connection of the object storage that holds `work`.
-        quarantine: The folder for bad documents; by default `quarantine` in `work`.
+        quarantine: The folder for bad documents; by default Airflow's option
+            `[pageloom] quarantine`, or else the folder `quarantine` in `work`.
         on_error: "quarantine" puts a bad document there, with a JSON file that says why, and goes
             on; "fail" fails the task at the first one.
         embed_images: Whether shards carry the pages' pictures, for a later task on a machine that
@@ -56,6 +66,8 @@ class PipelineOperator(BaseOperator):
         pageloom_conn_id: A connection of the type `pageloom`: the hub's endpoint and token, the
             cache folder, the default device.
     """
+
+    outcome: Outcome | None = None  # what `execute` came to, for lineage
 
     template_fields: Sequence[str] = (
         "work",
@@ -83,7 +95,7 @@ class PipelineOperator(BaseOperator):
     def __init__(
         self,
         *,
-        work: str,
+        work: str | None = None,
         documents: list[Any] | None = None,
         shard: dict[str, Any] | str | None = None,
         components: Components | None = None,
@@ -116,22 +128,31 @@ class PipelineOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the batch on this worker."""
         job = self.job(context)
-        from pageloom_provider.hooks.pageloom import PageloomHook
+        from pageloom_provider.hooks.pageloom import model_settings
         from pageloom_provider.worker import run_batch
 
-        if self.pageloom_conn_id is None:
-            return run_batch(job).model_dump()
-        hook = PageloomHook(self.pageloom_conn_id)
-        with hook.environment():
-            return run_batch(job.model_copy(update={"device": hook.device})).model_dump()
+        with model_settings(self.pageloom_conn_id) as device:
+            outcome = run_batch(job.model_copy(update={"device": device}))
+        self.outcome = outcome
+        measure(outcome, {key: job.run[key] for key in ("dag_id", "task_id") if key in job.run})
+        shard = outcome.shard.model_dump()
+        models = outcome.manifest.steps[-1].models
+        announce(context, self.outlets, outcome.shard.uri, {**shard, "models": models})
+        return shard
 
     def on_kill(self) -> None:
-        """Stop the OCR programs that this task has started."""
-        import psutil  # type: ignore[import-untyped]
+        """Stop the OCR programs that this task has started, and its batch."""
+        stop()
 
-        for child in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.terminate()
+    def get_openlineage_facets_on_complete(self, _: Any) -> OperatorLineage[Any, Any] | None:
+        """For OpenLineage: documents or shard in, shard out, counts, models and their hashes."""
+        if self.outcome is None:
+            return None
+        from pageloom_provider.lineage import batch_lineage
+
+        documents = () if self.documents is None else parse_documents(self.documents)
+        shard = None if self.shard is None else parse_shard(self.shard)
+        return batch_lineage(documents, shard, self.outcome)
 
     def pipeline_components(self) -> Components | None:
         """The components to run; the operators of one component say theirs here."""
@@ -146,6 +167,7 @@ class PipelineOperator(BaseOperator):
         components = self.pipeline_components()
         if (self.documents is None) == (self.shard is None):
             raise ValueError(f"{self.task_id}: give `documents` or `shard`, one of the two")
+        work = work_folder(self.work, self.task_id)
         if (components is None) == (self.config is None):
             raise ValueError(f"{self.task_id}: give `components` or `config`, one of the two")
         if self.overrides and self.config is None:
@@ -164,16 +186,35 @@ class PipelineOperator(BaseOperator):
                 language=self.language,
                 reader=self.reader or {},
             ),
-            work=self.work,
+            work=work,
             work_conn_id=self.work_conn_id,
-            quarantine=self.quarantine,
+            quarantine=self.quarantine or option("quarantine"),
             on_error=cast(OnError, self.on_error),
             embed_images=self.embed_images,
-            run=_run_of(context),
+            run=run_of(context),
         )
 
 
-def _run_of(context: Context) -> dict[str, str]:
+def one_component(factory: str, operator: PipelineOperator, settings: Sequence[str]) -> Components:
+    """The component `factory`, with those of the operator's attributes that are given."""
+    values = {name: getattr(operator, name) for name in settings}
+    return [{factory: {name: value for name, value in values.items() if value is not None}}]
+
+
+def work_folder(work: str | None, task_id: str) -> str:
+    """The folder for shards: an operator's own, or Airflow's option `[pageloom] work`.
+
+    Raises:
+        ValueError: Neither is given.
+    """
+    work = work or option("work")
+    if not work:
+        raise ValueError(f"{task_id}: give `work`, or set Airflow's [pageloom] work")
+    return work
+
+
+def run_of(context: Context) -> dict[str, str]:
+    """Who asks, for the record beside a quarantined document: DAG, task, run."""
     instance = context.get("ti")
     if instance is None:
         return {}

@@ -6,7 +6,17 @@ that a running task calls: a DAG file parses without them.
 
 from pageloom_provider.worker.batch import BatchError, run_batch
 from pageloom_provider.worker.fields import found_documents
+from pageloom_provider.worker.functions import call_with_documents
 from pageloom_provider.worker.pipelines import build, describe
-from pageloom_provider.worker.records import read_docs
+from pageloom_provider.worker.records import collected, read_docs
 
-__all__ = ["BatchError", "build", "describe", "found_documents", "read_docs", "run_batch"]
+__all__ = [
+    "BatchError",
+    "build",
+    "call_with_documents",
+    "collected",
+    "describe",
+    "found_documents",
+    "read_docs",
+    "run_batch",
+]

@@ -10,10 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from pageloom_provider import shards
 from pageloom_provider.quarantine import put_in_quarantine
-from pageloom_provider.spec import Document, Failure, Job, Manifest, Shard
-from pageloom_provider.storage import content_hash, is_local, local_path, location
-from pageloom_provider.worker.pipelines import build, components_line, describe, reader_of
+from pageloom_provider.spec import Document, Failure, Job, Manifest, Outcome, Shard
+from pageloom_provider.stopping import check_stop, stoppable
+from pageloom_provider.storage import content_hash, location
+from pageloom_provider.worker.gpus import own_gpu
+from pageloom_provider.worker.opening import GONE, opened
+from pageloom_provider.worker.pipelines import (
+    build,
+    components_line,
+    describe,
+    devices_asked,
+    devices_used,
+    reader_of,
+)
 from pageloom_provider.worker.records import docbin, merged, read_docs
+from pageloom_provider.worker.stages import Stages
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -31,14 +42,6 @@ class BatchError(RuntimeError):
     """A document of the batch failed and `on_error` is "fail"."""
 
 
-class _ChangedError(Exception):
-    """A document's content is not what was listed."""
-
-
-# A document's own fault. Other errors of a storage may pass: the task fails and is tried again.
-_GONE = (FileNotFoundError, PermissionError, _ChangedError)
-
-
 @dataclass
 class _Batch:
     """The state of one run of a batch: what there is to do, what came out, what failed."""
@@ -51,10 +54,12 @@ class _Batch:
     done: dict[int, bytes] = field(default_factory=dict)
     failures: dict[int, Failure] = field(default_factory=dict)
     pages: int = 0
+    documents_before: int = 0  # finished by an earlier attempt, as are the pages before
+    pages_before: int = 0
 
 
-def run_batch(job: Job) -> Shard:
-    """Run a pipeline over a batch and return where its shard lies.
+def run_batch(job: Job) -> Outcome:
+    """Run a pipeline over a batch; say where its shard lies and what there was to do.
 
     The shard's name derives from the content of the inputs, the settings, the models and the
     version of pageloom. A finished shard is returned as it is and no model is loaded; of an
@@ -63,6 +68,7 @@ def run_batch(job: Job) -> Shard:
     Raises:
         BatchError: A document failed and `job.on_error` is "fail"; names it and the reason.
         pageloom.PageloomError: The worker lacks something: an OCR engine, a language, a model.
+        StoppedError: The task was stopped from outside.
         ValueError: The pipeline's settings are wrong.
     """
     started = perf_counter()
@@ -79,18 +85,22 @@ def run_batch(job: Job) -> Shard:
     path = work / shards.shard_name(steps, identities)
     if finished := shards.read_manifest(path):
         log.info("finished by an earlier run: %s", path)
-        return _summary(path, finished)
+        return Outcome(shard=_summary(path, finished), manifest=finished, found_finished=True)
 
-    nlp = build(job.pipeline, job.device)
-    log.info("pipeline ready in %.1f s: %s", perf_counter() - started, components_line(nlp))
-    parts = shards.Parts(work, steps)
-    # Made in either case: it remembers the password that pages of encrypted files are opened with.
-    reader = reader_of(nlp, job.pipeline)
-    if job.shard is not None:
-        batch = _from_shard(job, parts, nlp, source)
-    else:
-        batch = _from_documents(job, parts, reader, identities)
-    _work(batch, nlp, started)
+    with stoppable(), own_gpu(devices_asked(job.pipeline, job.device), _slot(job)):
+        nlp = build(job.pipeline, job.device)
+        components = components_line(nlp)
+        log.info("pipeline ready in %.1f s: %s", perf_counter() - started, components)
+        devices = devices_used(nlp)
+        stages = Stages(nlp)
+        parts = shards.Parts(work, steps)
+        # Made in either case: it remembers the password that pages of encrypted files need.
+        reader = reader_of(nlp, job.pipeline)
+        if job.shard is not None:
+            batch = _from_shard(job, parts, nlp, source)
+        else:
+            batch = _from_documents(job, parts, reader, identities)
+        _work(batch, nlp, started)
 
     manifest = Manifest(
         documents=len(batch.done),
@@ -101,19 +111,32 @@ def run_batch(job: Job) -> Shard:
         ),
         steps=steps,
         seconds=round(perf_counter() - started, 3),
+        stages=stages.seconds(),
+        devices=devices,
     )
     shards.write_shard(path, merged(batch.done[index] for index in sorted(batch.done)), manifest)
     parts.clear(batch.identities)
     log.info(
-        "%d documents, %d pages, %d in quarantine, %.1f s, %s -> %s",
+        "%d documents, %d pages, %d in quarantine, %.1f s (%s), %s -> %s",
         manifest.documents,
         manifest.pages,
         len(batch.failures),
         manifest.seconds,
-        components_line(nlp),
+        ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in manifest.stages.items()),
+        components,
         path,
     )
-    return _summary(path, manifest)
+    return Outcome(
+        shard=_summary(path, manifest),
+        manifest=manifest,
+        documents=len(batch.done) - batch.documents_before,
+        pages=batch.pages - batch.pages_before,
+        failed=len(batch.failures),
+    )
+
+
+def _slot(job: Job) -> int:
+    return max(0, int(job.run.get("map_index", 0)))
 
 
 def _identity(document: Document) -> str:
@@ -121,7 +144,7 @@ def _identity(document: Document) -> str:
         return document.sha256
     try:
         return content_hash(location(document.uri))
-    except _GONE:
+    except GONE:
         # It will be quarantined; a retry meets the same name.
         return shards.text_hash(document.uri)
 
@@ -129,26 +152,10 @@ def _identity(document: Document) -> str:
 def _from_documents(
     job: Job, parts: shards.Parts, reader: DocumentReader, identities: list[str]
 ) -> _Batch:
-    from pageloom import embed_images
-
     documents = job.documents or ()
 
     def open_one(index: int) -> Doc:
-        document = documents[index]
-        path = location(document.uri)
-        if is_local(path):
-            doc = reader(str(local_path(path)))
-            if job.embed_images and doc._.pages:
-                embed_images(doc)
-        else:
-            # Bytes travel inside the Doc: later tasks need neither the storage nor a connection.
-            doc = reader(path.read_bytes())
-        if document.sha256 and doc._.sha256 and doc._.sha256 != document.sha256:
-            raise _ChangedError(
-                f"{document.uri} has changed since it was listed: list and run again"
-            )
-        doc._.source = document.uri
-        return doc
+        return opened(documents[index], reader, embed=job.embed_images)
 
     names = [document.uri for document in documents]
     return _Batch(job, parts, names, identities, open_one)
@@ -175,6 +182,7 @@ def _work(batch: _Batch, nlp: Language, started: float) -> None:
         if (finished := batch.parts.read(identity)) is not None:
             batch.done[index], pages = finished
             batch.pages += pages
+    batch.documents_before, batch.pages_before = len(batch.done), batch.pages
     if batch.done:
         log.info("%d documents finished by an earlier attempt", len(batch.done))
     todo = [index for index in range(len(batch.names)) if index not in batch.done]
@@ -191,6 +199,7 @@ def _stream(batch: _Batch, nlp: Language, todo: list[int], started: float) -> li
     in_company: list[int] = []
 
     def on_component_error(name: str, _: Any, docs: list[Doc], error: Exception) -> None:
+        check_stop()
         if isinstance(error, PageloomError | MemoryError) or _of_torch(error):
             raise error  # The worker lacks something; no document is to blame.
         indexes = [doc._context for doc in docs]
@@ -200,18 +209,21 @@ def _stream(batch: _Batch, nlp: Language, todo: list[int], started: float) -> li
             for index in indexes:
                 _fail(batch, index, name, type(error).__name__, None, str(error))
 
-    def opened() -> Iterator[tuple[Doc, int]]:
+    def documents() -> Iterator[tuple[Doc, int]]:
         for index in todo:
+            check_stop()
             try:
                 doc = batch.open(index)
-            except _GONE as error:
+            except GONE as error:
                 _fail(batch, index, "reader", "missing", None, str(error))
                 continue
             if not _failed(batch, index, doc):
                 yield doc, index
 
     nlp.set_error_handler(on_component_error)  # type: ignore[arg-type]  # it may return
-    for doc, index in nlp.pipe(opened(), as_tuples=True):
+    for doc, index in nlp.pipe(documents(), as_tuples=True):
+        # Before anything is kept: pages whose programs were ended lack their words.
+        check_stop()
         _check_engines(nlp, doc)
         if _failed(batch, index, doc):
             continue

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pageloom_provider import shards
-from pageloom_provider.spec import FieldRow, FoundDocument, Manifest, Shard
+from pageloom_provider.spec import FieldRow, FoundAnswer, FoundDocument, Manifest, Shard
 from pageloom_provider.storage import location
 from pageloom_provider.worker.records import read_docs
 
@@ -35,6 +35,8 @@ def found_documents(
                 status=doc._.status,
                 pages=len(doc._.pages),
                 fields=tuple(_rows(doc)),
+                answers=tuple(_answers(doc)),
+                classes=dict(doc.cats),
                 errors=tuple(error.message for error in doc._.errors),
                 model=model,
                 model_version=version,
@@ -51,12 +53,26 @@ def _rows(doc: Doc) -> Iterator[FieldRow]:
             yield FieldRow(
                 label=label,
                 rank=rank,
-                value=" ".join(found.text.split()),
+                # What the text means, where that is known; an IBAN with a slip stays as it stands.
+                value=found.value or " ".join(found.text.split()),
                 raw_text=doc[found.start : found.end].text,
                 confidence=found.score,
                 page=found.page,
                 box=found.box,
             )
+
+
+def _answers(doc: Doc) -> Iterator[FoundAnswer]:
+    for answer in doc._.answers:
+        span = None if answer.start is None else doc[answer.start : answer.end]
+        yield FoundAnswer(
+            question=answer.question,
+            text=" ".join(answer.text.split()),
+            confidence=answer.score,
+            page=answer.page,
+            box=span._.box if span else None,
+            component=answer.component,
+        )
 
 
 def _tagging_model(manifest: Manifest | None) -> tuple[str | None, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pageloom_provider import shards
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
 
     from pageloom import DocumentReader
 
-__all__ = ["build", "components_line", "describe", "reader_of"]
+__all__ = [
+    "build",
+    "components_line",
+    "describe",
+    "devices_asked",
+    "devices_used",
+    "reader_of",
+]
 
 # Settings that change how fast a result comes and not the result.
 EXECUTION_ONLY = frozenset({"device", "workers", "batch_tokens"})
@@ -106,28 +114,67 @@ def reader_of(nlp: Language, pipeline: Pipeline) -> DocumentReader:
     return DocumentReader(nlp.vocab, **pipeline.reader)
 
 
-def components_line(nlp: Language) -> str:
-    """The components' names, with device and number type where a model runs."""
-    described = []
+def devices_asked(pipeline: Pipeline, device: str | None = None) -> set[str]:
+    """The devices that a pipeline's components name, such as {"auto", "cuda:1"}.
+
+    `device` counts as in `build`. Nothing is loaded for it, so that CUDA has not been used yet.
+    """
+    from spacy.util import load_config
+
+    if pipeline.config is None:
+        given = [
+            component.settings.get("device") or device or default
+            for component in pipeline.components
+            if (default := _factory_defaults(component.factory).get("device"))
+        ]
+        return {str(each) for each in given}
+    path = local_path(location(pipeline.config))
+    file = path / "config.cfg" if path.is_dir() else path
+    if not file.is_file():
+        return set()  # `build` says so
+    components = load_config(file, overrides=pipeline.overrides).get("components", {})
+    named = [
+        found.get("device") or _factory_defaults(str(found.get("factory"))).get("device")
+        for found in components.values()
+    ]
+    return {str(device) for device in named if device}
+
+
+def devices_used(nlp: Language) -> dict[str, str]:
+    """Device and number type of each component that runs a model: "cpu float32"."""
+    used: dict[str, str] = {}
     for name, component in nlp.pipeline:
         if hasattr(component, "device") and hasattr(component, "dtype"):
             from pageloom.inference.device import resolve_device, resolve_dtype
 
             device = resolve_device(component.device)
             dtype = str(resolve_dtype(component.dtype, device)).removeprefix("torch.")
-            name = f"{name} ({device} {dtype})"
-        described.append(name)
+            used[name] = f"{device} {dtype}"
+    return used
+
+
+def components_line(nlp: Language) -> str:
+    """The components' names, with device and number type where a model runs."""
+    used = devices_used(nlp)
+    described = [f"{name} ({used[name]})" if name in used else name for name in nlp.pipe_names]
     return ", ".join(described) or "no components"
 
 
 def _factory_defaults(factory: str) -> dict[str, Any]:
     from spacy.language import Language
 
-    return (
-        dict(Language.get_factory_meta(factory).default_config or {})
-        if (Language.has_factory(factory))
-        else {}
-    )
+    _register_factories()
+    if not Language.has_factory(factory):
+        return {}
+    return dict(Language.get_factory_meta(factory).default_config or {})
+
+
+@cache
+def _register_factories() -> None:
+    """Let spaCy find the components of installed packages, which it does for the first pipeline."""
+    import spacy
+
+    spacy.blank("xx")
 
 
 def _checkpoint_version(name: str, revision: str | None) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING
+
+from pageloom_provider.spec import Shard
+from pageloom_provider.storage import location
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
 
-__all__ = ["docbin", "merged", "read_docs"]
+__all__ = ["collected", "docbin", "merged", "read_docs"]
 
 
 def read_docs(path: ObjectStoragePath, vocab: Vocab) -> Iterator[Doc]:
@@ -47,3 +50,17 @@ def merged(docbins: Iterable[bytes]) -> bytes:
     for one in docbins:
         shard.merge(DocBin(store_user_data=True).from_bytes(one))
     return shard.to_bytes()
+
+
+def collected(results: Iterable[Shard], conn_id: str | None, keep: Container[str]) -> bytes:
+    """One `DocBin` of the documents of several shards whose content hash is in `keep`."""
+    import spacy
+    from spacy.tokens import DocBin
+
+    vocab = spacy.blank("xx").vocab
+    docbin = DocBin(store_user_data=True)
+    for shard in results:
+        for doc in read_docs(location(shard.uri, conn_id), vocab):
+            if doc._.sha256 in keep:
+                docbin.add(doc)
+    return docbin.to_bytes()
