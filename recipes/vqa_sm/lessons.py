@@ -25,10 +25,12 @@ from recipes.vqa_sm.questions import (
     statement,
 )
 
-__all__ = ["Batch", "Teacher", "patch_truth"]
+__all__ = ["Batch", "Teacher", "inked", "patch_truth"]
 
 PATCH = 32
 ANSWER_NUMBER = {name: number for number, name in enumerate(ANSWERS)}
+INK = 8.0
+"""The standard deviation of green, 0-255, above which a patch is not mere paper."""
 # How often each topic is asked, before rare answers are preferred. To count is hardest.
 SHARES = {"kind": 1.3, "line_items": 1.6, "orientation": 0.3}
 
@@ -39,7 +41,8 @@ class Batch:
 
     `answers` (texts, answers) 0-1; `matches` (texts,) 0-1; `asked` (texts,): whether it is a
     question; the rest is each page's: `kinds`, `marks` with the table last, `counts`, and of each
-    patch `patches` (pages, patches, marks and rows), -1 where there is no patch.
+    patch `patches` (pages, patches, marks and rows), -1 where there is no patch, and whether it is
+    `kept` (pages, patches).
     """
 
     ids: Tensor
@@ -54,6 +57,7 @@ class Batch:
     marks: Tensor
     counts: Tensor
     patches: Tensor
+    kept: Tensor
 
 
 class Teacher:
@@ -85,8 +89,12 @@ class Teacher:
         rare = min(8.0, 1 / (len(counts) * max(share, 1e-3))) ** 0.8
         return SHARES.get(topic, 1.0) * rare
 
-    def batch(self, pages: Sequence[Page], chance: random.Random) -> Batch:
-        """A batch about pages, each moved a little so that marks meet the patches' edges anew."""
+    def batch(self, pages: Sequence[Page], chance: random.Random, drop_paper: float = 0.0) -> Batch:
+        """A batch about pages, each moved a little so that marks meet the patches' edges anew.
+
+        Of the patches without ink the share `drop_paper` is left out: they say least, and are
+        half of a page.
+        """
         pages = [shifted(page, chance.randint(-16, 16), chance.randint(-16, 16)) for page in pages]
         texts: list[str] = []
         rows: list[tuple[int, int, int, float]] = []  # page, asked, answer, match
@@ -111,6 +119,12 @@ class Teacher:
         answers = torch.zeros(len(texts), len(ANSWERS))
         answers[torch.arange(len(texts)), right] = asked.float()
         facts = [page.facts for page in pages]
+        truths = [patch_truth(page) for page in pages]
+        noise = np.random.default_rng(chance.getrandbits(32))
+        kept = [
+            truth.any(1) | inked(page) | (noise.random(len(truth)) >= drop_paper)
+            for page, truth in zip(pages, truths, strict=True)
+        ]
         pixels, pixel_mask = _stacked([_lightened(page.picture, chance) for page in pages])
         return Batch(
             ids=encoded["input_ids"],
@@ -126,7 +140,8 @@ class Teacher:
                 [[float(bool(each[mark])) for mark in (*MARKS, "table")] for each in facts]
             ),
             counts=torch.tensor([min(int(each["line_items"]), MOST_ITEMS + 1) for each in facts]),
-            patches=_padded([patch_truth(page) for page in pages]),
+            patches=_padded(truths),
+            kept=_padded([each.astype(np.float32) for each in kept]) > 0,
         )
 
 
@@ -157,6 +172,13 @@ def patch_truth(page: Page) -> np.ndarray:
             mark = MARKS.index(name)
             truth[..., mark] = np.maximum(truth[..., mark], covered >= enough)
     return truth.reshape(-1, len(MARKS) + 1)
+
+
+def inked(page: Page) -> np.ndarray:
+    """Of which patches the values of green differ: bool (patches,)."""
+    height, width = (side // PATCH for side in page.picture.shape[:2])
+    green = page.picture[..., 1].reshape(height, PATCH, width, PATCH)
+    return green.astype(np.float32).std((1, 3)).reshape(-1) > INK
 
 
 def _lightened(picture: np.ndarray, chance: random.Random) -> Tensor:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pageloom.inference.device import resolve_dtype
 from pageloom.inference.engine import inference_copy
 from pageloom.inference.vilt import ViltEngine
 from pageloom.models import ViltForImageAndTextRetrieval, ViltForQuestionAnswering
@@ -92,7 +93,8 @@ def matches(
 
 
 def _engine(model: ViltForQuestionAnswering | ViltForImageAndTextRetrieval) -> ViltEngine:
-    return ViltEngine(inference_copy(model, torch.device("cpu"), torch.bfloat16))
+    device = torch.device("cpu")
+    return ViltEngine(inference_copy(model, device, resolve_dtype("auto", device)))
 
 
 def _logits(

@@ -17,18 +17,21 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pageloom.inference.device import resolve_dtype
 from pageloom.models.losses import answer_loss, match_loss
 from pageloom.processing import ViltProcessor
 from recipes.training import ahead
 from recipes.vqa_sm.lessons import Batch, Teacher
 from recipes.vqa_sm.model import MARKS, TwoHeads, new_model, new_processor
+from recipes.vqa_sm.muon import Muon
 from recipes.vqa_sm.pages import Cache, Page, fill, fill_in_background
 from recipes.vqa_sm.questions import KIND_NAMES
 from recipes.vqa_sm.score import matches, scores
@@ -40,22 +43,26 @@ PACKAGED = Path(__file__).resolve().parents[2] / "weights" / "pageloom_weights" 
 class Settings:
     """How to train. A batch is `pages` pages with `texts` questions or statements each."""
 
-    steps: int = 5000
-    pages: int = 32
+    steps: int = 4200
+    pages: int = 24
     texts: int = 1
     rate: float = 1e-3
     matrix_rate: float = 0.02
     warmup: float = 0.05
     weight_decay: float = 0.05
     mean_over: int = 400  # steps over which the weights are averaged at the end
+    drop_paper: float = 0.9  # the share of the patches without ink that most batches leave out
+    whole_from: float = 0.92  # after this share of the steps none are left out
     helpers: float = 0.5  # weight of what the picture's own tokens are asked
     watch_every: int = 1000
+    keep_every: int = 200
     seed: int = 1
 
 
 def losses(model: TwoHeads, batch: Batch, helpers: float) -> tuple[Tensor, dict[str, float]]:
     """What is to become small, and its parts."""
     images, image_mask = model.answering.vilt.embed_images(batch.pixels, batch.pixel_mask)
+    image_mask[:, 1:] *= batch.kept
     rows = batch.pages
     answers, fits, on_page, on_patch = model(batch.ids, batch.mask, images[rows], image_mask[rows])
     asked = batch.asked
@@ -72,7 +79,7 @@ def losses(model: TwoHeads, batch: Batch, helpers: float) -> tuple[Tensor, dict[
         + 0.5 * F.cross_entropy(counts, batch.counts[rows])
     )
     truth = batch.patches[rows]
-    there = truth[..., 0] >= 0
+    there = (truth[..., 0] >= 0) & batch.kept[rows]
     found, wanted = on_patch[:, : truth.shape[1]][there], truth[there]
     # Few patches show a mark.
     weights = torch.where(wanted[:, :-1] > 0, 4.0, 1.0)
@@ -93,7 +100,7 @@ def optimizers(model: TwoHeads, settings: Settings) -> list[torch.optim.Optimize
         inner = parameter.ndim == 2 and ".encoder." in name
         (matrices if inner else rest).append(parameter)
     return [
-        torch.optim.Muon(matrices, lr=settings.matrix_rate, weight_decay=settings.weight_decay),
+        Muon(matrices, lr=settings.matrix_rate, weight_decay=settings.weight_decay),
         torch.optim.AdamW(rest, lr=settings.rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
     ]
 
@@ -105,15 +112,20 @@ def wait_for(cache: Cache, count: int) -> int:
     return len(cache)
 
 
-def lessons(processor: ViltProcessor, cache: Cache, settings: Settings) -> Iterator[Batch]:
-    """Batches of the pages that are there, without end."""
-    chance = random.Random(settings.seed)
-    for step in itertools.count():
-        if step % 100 == 0:
+def lessons(
+    processor: ViltProcessor, cache: Cache, settings: Settings, done: int = 0
+) -> Iterator[Batch]:
+    """Batches of the pages that are there, without end, for the steps after `done`."""
+    chance = random.Random(f"{settings.seed} {done}")
+    for step in itertools.count(done):
+        if step == done or step % 100 == 0:
             there = len(cache)
             teacher = Teacher(processor, cache.facts(), settings.texts)
         numbers = chance.sample(range(there), min(there, settings.pages))
-        yield teacher.batch([cache[number] for number in numbers], chance)
+        # Paper is left out, but not always, and not when the model takes its last shape.
+        sparing = step < settings.whole_from * settings.steps and chance.random() < 0.85
+        pages = [cache[number] for number in numbers]
+        yield teacher.batch(pages, chance, settings.drop_paper if sparing else 0.0)
 
 
 def watched(model: TwoHeads, processor: ViltProcessor, pages: list[Page]) -> str:
@@ -130,10 +142,30 @@ def go_on_from(model: TwoHeads, folder: Path) -> None:
         head.load_state_dict(type(head).from_pretrained(folder).float().state_dict())
 
 
+def write_state(file: Path, settings: Settings, state: dict[str, Any]) -> None:
+    """Write the state of a training aside, and then in the place of the last one."""
+    aside = file.with_suffix(".new")
+    torch.save({"settings": asdict(settings), **state}, aside)
+    aside.replace(file)
+
+
+def read_state(file: Path, settings: Settings) -> dict[str, Any] | None:
+    """The state of a training with the same settings, if one was interrupted."""
+    if not file.exists():
+        return None
+    state: dict[str, Any] = torch.load(file, weights_only=True)
+    if state.pop("settings") != asdict(settings):
+        raise SystemExit(f"{file} is of a training with other settings: remove it, or use them")
+    return state
+
+
 def train(
     cache: Cache, watch: list[Page], settings: Settings, first: int, start: Path | None = None
 ) -> TwoHeads:
-    """Train on what the cache holds, from `first` pages on; print scores on `watch`."""
+    """Train on what the cache holds, from `first` pages on; print scores on `watch`.
+
+    Now and then the state is kept beside the cache, and an interrupted training goes on from it.
+    """
     torch.manual_seed(settings.seed)
     processor = new_processor()
     model = new_model(processor.tokenizer)
@@ -142,10 +174,19 @@ def train(
     optims = optimizers(model, settings)
     peaks = [group["lr"] for optim in optims for group in optim.param_groups]
     mean = copy.deepcopy(model)
+    arithmetic = resolve_dtype("auto", torch.device("cpu"))
+    file, done = cache.index_file.with_name("training.pt"), 0
+    if (state := read_state(file, settings)) is not None:
+        done = state["step"]
+        model.load_state_dict(state["model"])
+        mean.load_state_dict(state["mean"])
+        for optim, saved in zip(optims, state["optimizers"], strict=True):
+            optim.load_state_dict(saved)
+        print(f"goes on after step {done}", flush=True)
     wait_for(cache, first)
-    batches = ahead(functools.partial(lessons, processor, cache, settings))
+    batches = ahead(functools.partial(lessons, processor, cache, settings, done))
     started, sums = time.time(), dict.fromkeys(("answer", "match", "page", "patch"), 0.0)
-    for step in range(1, settings.steps + 1):
+    for step in range(done + 1, settings.steps + 1):
         rate = min(1.0, step / (settings.warmup * settings.steps))
         rate *= 0.5 * (1 + math.cos(math.pi * step / settings.steps))
         groups = (group for optim in optims for group in optim.param_groups)
@@ -153,7 +194,7 @@ def train(
             group["lr"] = peak * rate
         batch = next(batches)
         model.train()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", arithmetic, arithmetic != torch.float32):
             loss, parts = losses(model, batch, settings.helpers)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -168,11 +209,17 @@ def train(
                 average.mul_(keep).add_(now, alpha=1 - keep)
         if step % 100 == 0:
             shown = "  ".join(f"{name} {total / 100:.3f}" for name, total in sums.items())
-            pace = step / (time.time() - started)
+            pace = (step - done) / (time.time() - started)
             print(f"{step:5d}  {shown}  {pace:.2f} steps/s  {len(cache)} pages", flush=True)
             sums = dict.fromkeys(sums, 0.0)
+        if step % settings.keep_every == 0:
+            state = {"step": step, "model": model.state_dict(), "mean": mean.state_dict()}
+            write_state(
+                file, settings, state | {"optimizers": [each.state_dict() for each in optims]}
+            )
         if step % settings.watch_every == 0 or step == settings.steps:
             print("       " + watched(mean.eval(), processor, watch), flush=True)
+    file.unlink(missing_ok=True)
     return mean.eval()
 
 

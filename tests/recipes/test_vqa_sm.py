@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -18,9 +19,11 @@ from recipes.documents import marks
 from recipes.documents.content import Content
 from recipes.documents.layout import Layout
 from recipes.documents.sheet import Sheet
-from recipes.vqa_sm.lessons import Teacher, patch_truth
+from recipes.vqa_sm import train as training
+from recipes.vqa_sm.lessons import Teacher, inked, patch_truth
 from recipes.vqa_sm.model import MARKS, SUBWORDS, new_model, new_processor
-from recipes.vqa_sm.pages import Cache, Page, drawn_page, shifted
+from recipes.vqa_sm.muon import Muon, orthogonal
+from recipes.vqa_sm.pages import Cache, Page, drawn_page, sheets, shifted
 from recipes.vqa_sm.questions import (
     ANSWERS,
     KIND_NAMES,
@@ -32,7 +35,7 @@ from recipes.vqa_sm.questions import (
     statement,
 )
 from recipes.vqa_sm.score import scores
-from recipes.vqa_sm.train import losses
+from recipes.vqa_sm.train import Settings, losses
 
 FACTS = {
     "kind": "invoice",
@@ -90,6 +93,7 @@ def test_more_items_than_the_model_counts_to_are_more():
     assert [answer("line_items", {"line_items": n}) for n in (0, 20, 21)] == ["0", "20", "more"]
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 9999))
 def test_a_statement_about_a_page_that_has_all_marks(seed):
     """It denies something, or names another kind or format, exactly if it is to be false."""
@@ -166,6 +170,14 @@ def test_a_shifted_page_takes_its_places_along(across, down):
     assert not inside.any()
 
 
+def test_training_pages_have_marks_where_documents_seldom_do():
+    stamped = {
+        split: sum(sheet.facts["stamp"] for sheet in islice(sheets(split, 3), 60))
+        for split in ("train", "validation")
+    }
+    assert stamped["train"] > stamped["validation"] + 5
+
+
 def test_a_cache_can_be_read_while_it_grows(tmp_path):
     writer, reader = Cache(tmp_path, "train"), Cache(tmp_path, "train")
     assert len(reader) == 0
@@ -187,16 +199,82 @@ def test_a_cache_can_be_read_while_it_grows(tmp_path):
 @given(
     sizes=st.lists(st.sampled_from(((96, 64), (64, 96), (64, 64))), min_size=1, max_size=4),
     seed=st.integers(0, 999),
+    drop_paper=st.sampled_from((0.0, 0.5, 1.0)),
 )
-def test_a_batch_of_any_pages_can_be_learned_from(sizes, seed, processor, model):
+def test_a_batch_of_any_pages_can_be_learned_from(sizes, seed, drop_paper, processor, model):
     pages = [page(*size, places=[("row", (10, 10, 20, 20))]) for size in sizes]
     teacher = Teacher(processor, [each.facts for each in pages], texts=3)
-    batch = teacher.batch(pages, random.Random(seed))
+    for each in pages:
+        each.picture[32:] = 255
+    batch = teacher.batch(pages, random.Random(seed), drop_paper)
     assert len(batch.ids) == 3 * len(pages)
     assert (batch.answers.sum(1) == batch.asked.float()).all()
     loss, parts = losses(model, batch, 0.5)
     assert torch.isfinite(loss)
     assert loss.item() == pytest.approx(sum(parts.values()), rel=1e-4)
+
+
+def test_patches_of_mere_paper_are_left_out_but_for_those_with_a_mark(processor):
+    white = page(96, 64, [("stamp", (0, 700, 400, 1000))])
+    white.picture[:] = 250
+    white.picture[:32, :32] = np.arange(32, dtype=np.uint8)[:, None] * 4
+    assert inked(white).tolist() == [True, False, False, False, False, False]
+    teacher = Teacher(processor, [white.facts])
+    still = random.Random(0)
+    still.randint = lambda *_: 0
+    assert teacher.batch([white], still, drop_paper=1.0).kept.tolist() == [
+        [True, False, False, False, True, False]
+    ]
+    assert teacher.batch([white], still).kept.all()
+
+
+@given(
+    rows=st.integers(1, 12),
+    columns=st.integers(1, 12),
+    count=st.integers(1, 3),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=30, deadline=None)
+def test_orthogonal_brings_all_singular_values_near_one(rows, columns, count, seed):
+    given_ones = torch.randn(count, rows, columns, generator=torch.Generator().manual_seed(seed))
+    given_ones += 2 * torch.eye(rows, columns)
+    made = orthogonal(given_ones, steps=10)
+    assert made.shape == given_ones.shape
+    values = torch.linalg.svdvals(made)
+    assert ((values > 0.5) & (values < 1.3)).all()
+
+
+def test_muon_moves_as_pytorchs_does():
+    torch.manual_seed(0)
+    ours = [torch.nn.Parameter(torch.randn(shape)) for shape in ((16, 16), (64, 16), (16, 64))]
+    theirs = [torch.nn.Parameter(each.detach().clone()) for each in ours]
+    before = [each.detach().clone() for each in ours]
+    optimizers = (
+        Muon(ours, lr=0.02, weight_decay=0.1),
+        torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1),
+    )
+    for _ in range(3):
+        for mine, its in zip(ours, theirs, strict=True):
+            mine.grad = torch.randn_like(mine)
+            its.grad = mine.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for mine, its, old in zip(ours, theirs, before, strict=True):
+        # PyTorch's reckons in bfloat16.
+        assert (mine - its).norm() < 0.05 * (its - old).norm()
+
+
+def test_an_interrupted_training_goes_on_where_it_was(tmp_path, monkeypatch, capsys):
+    cache = Cache(tmp_path, "train")
+    cache.write(iter([page(64, 64), page(64, 96)]))
+    few = Settings(steps=4, pages=2, watch_every=3, keep_every=2)
+    monkeypatch.setattr(training, "watched", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        training.train(cache, [], few, first=2)
+    monkeypatch.setattr(training, "watched", lambda *_: "watched")
+    training.train(cache, [], few, first=2)
+    assert "goes on after step 2" in capsys.readouterr().out
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["train.jsonl", "train.pixels"]
 
 
 def test_rare_answers_are_asked_for_more_often(processor):
