@@ -1,4 +1,4 @@
-"""The command `pageloom`: fields of documents, from a shell."""
+"""The command `pageloom`: fields of documents, corpora and training, from a shell."""
 
 from __future__ import annotations
 
@@ -178,6 +178,91 @@ def convert(
         typer.echo(f"left out: {problem}", err=True)
     for path, count in done.written.items():
         typer.echo(f"{path}: {count} document{'' if count == 1 else 's'}")
+
+
+# What is no option of the command is one of the config.
+EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.command(context_settings=EXTRA)
+def train(
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(help="spaCy's config file.", exists=True)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The folder for model-best, model-last.")
+    ] = None,
+    code: Annotated[
+        Path | None, typer.Option("--code", "-c", help="Python file to import first.")
+    ] = None,
+    gpu_id: Annotated[
+        int | None, typer.Option("--gpu-id", "-g", help="A GPU's number, or -1 for the CPU.")
+    ] = None,
+) -> None:
+    """Train as spacy train does; under torchrun in several processes at once.
+
+    Further options replace values of the config, as --training.max_steps 100.
+    """
+    from spacy.cli._util import import_code, parse_config_overrides
+
+    from pageloom.corpus.problems import CorpusError
+    from pageloom.errors import PageloomError
+    from pageloom.training.launching import is_first
+    from pageloom.training.launching import train as launch
+
+    overrides = parse_config_overrides(list(context.args))
+    import_code(code)
+    try:
+        launch(config, output, gpu=gpu_id, overrides=overrides)
+    except PageloomError as error:
+        if is_first():
+            for problem in error.problems if isinstance(error, CorpusError) else [error]:
+                typer.echo(f"error: {problem}", err=True)
+        raise typer.Exit(1 if isinstance(error, CorpusError) else 2) from None
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A pipeline: folder or installed package.")],
+    corpus: Annotated[Path, typer.Argument(help="File or folder.", exists=True)],
+    format: Annotated[
+        str | None, typer.Option(help="Of the corpus, as in convert; .spacy and .jsonl are known.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the scores here, as JSON.")
+    ] = None,
+    gpu_id: Annotated[
+        int | None, typer.Option("--gpu-id", "-g", help="A GPU's number, or -1 for the CPU.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Use the first so many documents.")] = 0,
+    images: Annotated[bool, typer.Option(help="Whether a missing image is a problem.")] = True,
+    boxes: Annotated[str, typer.Option(help="word; or line, as in convert.")] = "word",
+    order: Annotated[str, typer.Option(help="Of SROIE's lines: given or reading.")] = "given",
+    image_folder: Annotated[
+        Path | None, typer.Option(help="Where images lie (label-studio, xfund).")
+    ] = None,
+) -> None:
+    """Score a trained pipeline on a corpus of any format; exit with 1 if records are bad."""
+    from pageloom.corpus.formats import Settings
+    from pageloom.corpus.problems import CorpusError
+    from pageloom.training import evaluating
+    from pageloom.training.launching import choose_gpu
+
+    try:
+        choose_gpu(gpu_id)
+        settings = Settings(images=images, boxes=boxes, order=order, image_folder=image_folder)
+        kind = format or evaluating.format_of(corpus)
+        scores = evaluating.evaluate(model, corpus, kind, settings, limit)
+    except CorpusError as error:
+        for problem in error.problems:
+            typer.echo(f"error: {problem}", err=True)
+        raise typer.Exit(1) from None
+    except (ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(evaluating.table(scores))
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf8")
 
 
 @app.command()

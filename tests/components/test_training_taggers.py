@@ -182,6 +182,30 @@ def test_a_label_trains_the_first_subword_or_all(checkpoint):
         assert len(taught) == (len(row.target) if all_subwords else 2)
 
 
+def test_weights_are_of_kinds_of_entity_and_of_what_is_none(checkpoint):
+    folder, taught = checkpoint(), example("BOLT total 12.50", (0, 1, "company"), (1, 3, "total"))
+    weights = {"O": 0.5, "total": 4.0}
+    sums = []
+    for settings in ({}, {"class_weights": weights}):
+        tagger = pipeline(folder, **settings).get_pipe("lilt_tagger")
+        [batch] = tagger.batches(tagger.learner, tagger.rows(taught))
+        sums.append(tagger.loss_of(tagger.learner, batch)[1])
+    assert sums == [3.0, 1.0 + 4.0 + 4.0]
+    nlp = pipeline(folder, class_weights={"total": 4.0, "tip": 2.0})
+    with pytest.raises(ValueError, match="class_weights names tip; the labels are O, company"):
+        nlp.initialize(lambda: [taught])
+
+
+def test_smoothing_keeps_a_tagger_from_being_certain(checkpoint, examples):
+    scores = []
+    for smoothing in (0.0, 0.3):
+        nlp = pipeline(checkpoint(), label_smoothing=smoothing)
+        steps(nlp, examples, 40)
+        found = nlp(a_doc(TEXTS[0][0].split())).spans["lilt_tagger"]
+        scores.append(max(found.attrs["scores"]))
+    assert scores[1] < scores[0] - 0.05
+
+
 def test_long_documents_train_window_by_window(checkpoint):
     words = ["total"] * 100
     reference = a_doc(words)
@@ -263,7 +287,7 @@ learn_rate = 0.02
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_spacys_own_commands_work(checkpoint, examples, tmp_path):
-    """init fill-config, debug config, train, evaluate: each as a user types it."""
+    """Each as a user types it; `model-last` then goes on, and is a package."""
     DocBin(docs=[each.reference for each in examples], store_user_data=True).to_disk(
         tmp_path / "train.spacy"
     )
@@ -291,4 +315,22 @@ def test_spacys_own_commands_work(checkpoint, examples, tmp_path):
     assert "LOSS LILT" in shown
     scored = run("evaluate", out / "model-best", tmp_path / "train.spacy")
     assert "company" in scored
+    run("package", out / "model-last", tmp_path, "--name", "tagger", "--build", "none")
+    assert list(tmp_path.glob("en_tagger-*/en_tagger/en_tagger-*/lilt_tagger/config.json"))
+    run("assemble", tmp_path / "full.cfg", tmp_path / "assembled", *paths)
+    assert spacy.load(tmp_path / "assembled").pipe_names == ["lilt_tagger"]
+
+    before, block, after = config.read_text().partition("[corpora]")
+    begins = before.index("[components.lilt_tagger]")
+    source = f"[components.lilt_tagger]\nsource = {json.dumps(str(out / 'model-last'))}\n\n"
+    (tmp_path / "on.cfg").write_text(before[:begins] + source + block + after)
+    run("init", "fill-config", tmp_path / "on.cfg", tmp_path / "on.cfg")
+    steps = ["--training.max_steps", "1", "--training.optimizer.learn_rate", "0.0"]
+    run("train", tmp_path / "on.cfg", "--output", tmp_path / "on", *paths, *steps)
+    was, now = (
+        spacy.load(each).get_pipe("lilt_tagger")
+        for each in (out / "model-last", tmp_path / "on" / "model-last")
+    )
+    before, after = (each.checkpoint.model.state_dict() for each in (was, now))
+    assert all(torch.equal(before[name], after[name]) for name in before)
     assert spacy.load(out / "model-best").evaluate(examples)["ents_f"] > 0.9

@@ -161,7 +161,7 @@ def test_an_operator_has_the_settings_of_its_component_and_no_others(operator, f
     from pageloom.pipes import factories
 
     settings = set(inspect.signature(getattr(factories, factory)).parameters) - {"nlp", "name"}
-    settings.discard("label_all_subwords")  # of training
+    settings -= {"label_all_subwords", "label_smoothing", "class_weights"}  # of training
     assert set(own_settings(operator)) - {"architecture"} == settings
 
 

@@ -1,4 +1,4 @@
-"""From start and end logits to answers: one decoder for all extractive question answering."""
+"""From start and end logits to answers, and from answers to what a model is to say of a window."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SpanAnswer", "SpanLogits", "best_spans"]
+__all__ = ["SpanAnswer", "SpanLogits", "SpanTarget", "best_spans", "span_targets"]
+
+IntArray = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class SpanLogits:
     """
 
     page: int
-    word_index: npt.NDArray[np.integer[Any]]
+    word_index: IntArray
     start: npt.NDArray[np.float32]
     end: npt.NDArray[np.float32]
     null: float
@@ -42,6 +44,20 @@ class SpanAnswer:
     start: int | None
     end: int | None
     score: float
+
+
+@dataclass(frozen=True)
+class SpanTarget:
+    """What is right for one window and one question: the inverse of `SpanLogits`.
+
+    Args:
+        spans: the first and the last subword of each answer, counted from the window's first;
+            none where the answer is not in the window, and so what `null` measures is right.
+        weight: how much it counts, 0-1.
+    """
+
+    spans: tuple[tuple[int, int], ...]
+    weight: float
 
 
 def best_spans(
@@ -118,3 +134,32 @@ def _page_logits(windows: list[SpanLogits], max_words: int) -> tuple[int, npt.ND
 def _log_sum(logits: npt.NDArray[np.float64]) -> float:
     highest = logits.max()
     return float(highest + np.log(np.exp(logits - highest).sum()))
+
+
+def span_targets(
+    word_index: IntArray, windows: Sequence[tuple[int, int]], answers: Sequence[tuple[int, int]]
+) -> list[SpanTarget]:
+    """What is right for each window of a document, for one question.
+
+    An answer begins at its first subword and ends at its last, in each window that holds both. Of a
+    question with an answer, the windows without it count together at most as much as those with it:
+    a long document has many, and "no answer" would be all that it teaches. Where no window holds an
+    answer whole, which `best_spans` then cannot give, no window counts.
+
+    Args:
+        word_index: int (subwords,), ascending: the document's word that each subword is of.
+        windows: (first subword, one past the last) of each.
+        answers: the words of each true answer, (first, one past the last); none where the document
+            has no answer.
+    """
+    edges = np.searchsorted(word_index, np.array(answers, dtype=np.int64).reshape(-1, 2))
+    places = [(int(first), int(end) - 1) for first, end in edges if first < end]
+    found = [
+        tuple((a - start, b - start) for a, b in places if start <= a and b < end)
+        for start, end in windows
+    ]
+    whole = sum(bool(spans) for spans in found)
+    without = 1.0
+    if answers:
+        without = min(1.0, whole / max(1, len(windows) - whole))
+    return [SpanTarget(spans, 1.0 if spans else without) for spans in found]

@@ -21,8 +21,30 @@ from pageloom.processing.questions import (
     question_windows,
     room_beside,
 )
+from pageloom.processing.windows import SPECIAL_TOKENS, LayoutTokens
 
-__all__ = ["QuestionEngine", "QuestionItem"]
+__all__ = ["QuestionEngine", "QuestionItem", "question_rows", "row_length"]
+
+
+def question_rows(
+    tokenizer: BoxTokenizer,
+    tokens: LayoutTokens,
+    question: npt.NDArray[np.int32],
+    max_length: int,
+    stride: int,
+) -> list[QuestionRow]:
+    """A question beside each part of a document, in inference as in training.
+
+    `question`: int32 (subwords,); `max_length` and `stride` as in `QuestionEngine`.
+    """
+    room = room_beside(tokenizer, len(question), max_length)
+    return [(question, tokens, window) for window in question_windows(tokens, room, stride)]
+
+
+def row_length(tokenizer: BoxTokenizer, row: QuestionRow) -> int:
+    """The tokens of a row, special tokens included."""
+    question, _, window = row
+    return len(question) + window.end - window.start + SPECIAL_TOKENS + tokenizer.pair_separators
 
 
 @dataclass(frozen=True)
@@ -76,15 +98,13 @@ class QuestionEngine(Engine):
         owners: list[tuple[int, int]] = []
         for document, item in enumerate(items):
             for number, ids in enumerate(item.question_ids):
-                room = room_beside(self.words, len(ids), self.max_length)
-                for window in question_windows(item.tokens, room, self.stride):
-                    if features is None or (document, window.page) in places:
-                        rows.append((ids, item.tokens, window))
+                for row in question_rows(
+                    self.words, item.tokens, ids, self.max_length, self.stride
+                ):
+                    if features is None or (document, row[2].page) in places:
+                        rows.append(row)
                         owners.append((document, number))
-        lengths = [
-            self.max_length - room_beside(self.words, len(ids), self.max_length) + w.end - w.start
-            for ids, _, w in rows
-        ]
+        lengths = [row_length(self.words, row) for row in rows]
         found: list[SpanLogits | None] = [None] * len(rows)
         for batch in batches_by_tokens(lengths, self.batch_tokens):
             framed, begins = frame_questions(self.words, [rows[number] for number in batch])
@@ -96,15 +116,15 @@ class QuestionEngine(Engine):
             output = self._retrying(inputs)
             starts = output.start_logits.float().cpu().numpy()
             ends = output.end_logits.float().cpu().numpy()
-            for row, (number, begin) in enumerate(zip(batch, begins, strict=True)):
+            for place, (number, begin) in enumerate(zip(batch, begins, strict=True)):
                 _, tokens, window = rows[number]
                 here = slice(begin, begin + window.end - window.start)
                 found[number] = SpanLogits(
                     window.page,
                     tokens.word_index[window.start : window.end],
-                    starts[row, here],
-                    ends[row, here],
-                    float(starts[row, 0]) + float(ends[row, 0]),
+                    starts[place, here],
+                    ends[place, here],
+                    float(starts[place, 0]) + float(ends[place, 0]),
                 )
         results: list[list[list[SpanLogits]]] = [[[] for _ in item.questions] for item in items]
         for (document, number), logits in zip(owners, found, strict=True):

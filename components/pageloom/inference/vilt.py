@@ -14,7 +14,23 @@ from torch.nn.utils.rnn import pad_sequence
 from pageloom.inference.batching import batches_by_tokens
 from pageloom.models.pretrained import PretrainedModel
 
-__all__ = ["ViltEngine"]
+__all__ = ["ViltEngine", "pair_inputs"]
+
+
+def pair_inputs(
+    pictures: Sequence[Tensor], texts: Sequence[Sequence[int]], device: torch.device
+) -> dict[str, Tensor]:
+    """A batch for a head: each picture, (tokens, hidden), with the text at its place."""
+
+    def padded(rows: list[Tensor]) -> Tensor:
+        return pad_sequence(rows, batch_first=True).to(device)
+
+    return {
+        "input_ids": padded([torch.tensor(text) for text in texts]),
+        "attention_mask": padded([torch.ones(len(text), dtype=torch.long) for text in texts]),
+        "image_embeds": padded(list(pictures)),
+        "pixel_mask": padded([torch.ones(len(rows), dtype=torch.long) for rows in pictures]),
+    }
 
 
 class ViltEngine:
@@ -80,16 +96,6 @@ class ViltEngine:
         )
 
     def _run(self, pictures: list[Tensor], texts: list[Sequence[int]]) -> Tensor:
-        device = self.model.device
-
-        def padded(rows: list[Tensor]) -> Tensor:
-            return pad_sequence(rows, batch_first=True).to(device)
-
-        out = self.model(
-            input_ids=padded([torch.tensor(text) for text in texts]),
-            attention_mask=padded([torch.ones(len(text), dtype=torch.long) for text in texts]),
-            image_embeds=padded(pictures),
-            pixel_mask=padded([torch.ones(len(rows), dtype=torch.long) for rows in pictures]),
-        )
+        out = self.model(**pair_inputs(pictures, texts, self.model.device))
         logits: Tensor = out.logits
         return logits

@@ -91,6 +91,10 @@ class AnsweringComponent(ABC, Generic[ItemT, ResultT]):
         """What the model needs of a document; None where nothing is left to ask."""
 
     @abstractmethod
+    def _encoded(self, question: str) -> Any:
+        """A question as the model takes it. Raises `QuestionError`."""
+
+    @abstractmethod
     def _ask(self, items: list[ItemT]) -> list[ResultT]:
         """Run the model; in a thread of its own, so no `Doc` is touched here."""
 
@@ -101,6 +105,10 @@ class AnsweringComponent(ABC, Generic[ItemT, ResultT]):
     def _questions(self, doc: Doc) -> list[str]:
         """What to ask of `doc`: the settings' questions, then its own, each once."""
         return list(dict.fromkeys([*self.asked, *doc._.questions]))
+
+    def forget(self) -> None:
+        """Drop what was made from the model, since it is another one now."""
+        self._engine = None
 
     # -- answering -----------------------------------------------------------------------------
 
@@ -199,7 +207,7 @@ class AnsweringComponent(ABC, Generic[ItemT, ResultT]):
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> Self:
         """Use the model in the folder `path`. Raises `CheckpointError`."""
         self.checkpoint.load(Path(path))
-        self._engine = None
+        self.forget()
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
@@ -209,7 +217,7 @@ class AnsweringComponent(ABC, Generic[ItemT, ResultT]):
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> Self:
         """Read what `to_bytes` gave. Raises `CheckpointError`."""
         self.checkpoint.from_bytes(data)
-        self._engine = None
+        self.forget()
         return self
 
     def __getstate__(self) -> dict[str, Any]:

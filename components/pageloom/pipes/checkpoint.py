@@ -180,6 +180,12 @@ class Checkpoint(Generic[ModelT]):
             model = self.model_class(config).initialise_all()
         self._model, self._config = model, config
 
+    def set_problem(self, problem: str) -> None:
+        """Make a sequence classifier one of this `problem_type`. Raises `CheckpointError`."""
+        self.config.problem_type = problem  # type: ignore[assignment]
+        if self._model is not None:
+            self._model.config.problem_type = problem
+
     def _keep_rows(
         self, model: PretrainedModel[Any], before: dict[int, str], labels: Sequence[str]
     ) -> None:

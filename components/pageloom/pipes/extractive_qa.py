@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +15,9 @@ from pageloom.inference.device import resolve_device, resolve_dtype
 from pageloom.inference.engine import inference_copy
 from pageloom.inference.questions import QuestionEngine, QuestionItem
 from pageloom.models import LayoutLMv2ForQuestionAnswering, LiltForQuestionAnswering
-from pageloom.models.pretrained import PretrainedModel
-from pageloom.pipes.answering import AnsweringComponent, QuestionError
+from pageloom.pipes.answering import QuestionError
 from pageloom.pipes.checkpoint import Checkpoint
+from pageloom.pipes.extractive_training import ExtractiveTraining
 from pageloom.pipes.words import encode_doc
 from pageloom.processing.questions import room_beside
 from pageloom.processing.windows import LayoutTokens, check_window
@@ -28,7 +27,7 @@ __all__ = ["LayoutLMv2Qa", "LiltQa"]
 _Result = list[list[SpanLogits]]
 
 
-class ExtractiveQa(AnsweringComponent[QuestionItem, _Result]):
+class ExtractiveQa(ExtractiveTraining):
     """Finds the words of a document that answer a question.
 
     For each question the `top_k` best answers are appended to `doc._.answers`, best first, with
@@ -37,6 +36,8 @@ class ExtractiveQa(AnsweringComponent[QuestionItem, _Result]):
     are chosen and scored. A document without words has no answer, with a score of 1.
 
     A question may take half of a window. Windows never straddle pages.
+
+    It learns from the words that answer, or none, as `ExtractiveTraining` says.
 
     Args:
         name: the component's name in the pipeline.
@@ -49,8 +50,6 @@ class ExtractiveQa(AnsweringComponent[QuestionItem, _Result]):
         stride: subwords of the document that neighbouring windows share.
         batch_tokens, device, dtype: as in `AnsweringComponent`.
     """
-
-    head: ClassVar[type[PretrainedModel[Any]]]
 
     def __init__(
         self,
@@ -84,8 +83,8 @@ class ExtractiveQa(AnsweringComponent[QuestionItem, _Result]):
         self.max_length = max_length
         self.stride = stride
 
-    def _make_engine(self) -> QuestionEngine:
-        device = resolve_device(self.device)
+    def check(self) -> None:
+        """Raise `CheckpointError` where model, tokenizer and settings do not agree."""
         checkpoint = self.checkpoint
         model = checkpoint.model
         # Where positions count from the padding's number, a window has fewer than the table.
@@ -108,9 +107,13 @@ class ExtractiveQa(AnsweringComponent[QuestionItem, _Result]):
             )
         if checkpoint.sees_pages:
             _ = checkpoint.image_processor  # what is wrong with it is told at once
+
+    def _make_engine(self) -> QuestionEngine:
+        device = resolve_device(self.device)
+        self.check()
         return QuestionEngine(
-            inference_copy(model, device, resolve_dtype(self.dtype, device)),
-            checkpoint.tokenizer,
+            inference_copy(self.checkpoint.model, device, resolve_dtype(self.dtype, device)),
+            self.checkpoint.tokenizer,
             self.batch_tokens,
             max_length=self.max_length,
             stride=self.stride,

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from spacy.language import Language
 
+from pageloom.pipes.question_factories import layoutlmv2_qa, lilt_qa, vilt_matcher, vilt_vqa
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pageloom.document import DocumentReader
     from pageloom.ocr import Engine
     from pageloom.pipes.document_classifier import DocumentClassifier
-    from pageloom.pipes.extractive_qa import LayoutLMv2Qa, LiltQa
     from pageloom.pipes.layout_tokenizer import LayoutTokenizer
     from pageloom.pipes.layoutlmv2_tagger import LayoutLMv2Tagger
     from pageloom.pipes.lilt_tagger import LiltTagger
     from pageloom.pipes.ocr import Ocr
-    from pageloom.pipes.vilt import ViltMatcher, ViltVqa
 
 __all__ = [
     "document_classifier",
@@ -63,6 +63,8 @@ CLASSIFIER_CONFIG: dict[str, Any] = {
     "batch_tokens": 4096,
     "device": "auto",
     "dtype": "auto",
+    "label_smoothing": 0.0,
+    "class_weights": {},
 }
 
 TAGGER_CONFIG: dict[str, Any] = {
@@ -81,23 +83,18 @@ ENTITY_SCORES: dict[str, Any] = {
     "ents_per_type": None,
 }
 
-QA_CONFIG: dict[str, Any] = {
-    "revision": None,
-    "questions": [],
-    "top_k": 1,
-    "max_answer_length": 30,
-    "max_length": 512,
-    "stride": 128,
-    "batch_tokens": 4096,
-    "device": "auto",
-    "dtype": "auto",
-}
-
-VILT_CONFIG: dict[str, Any] = {
-    "revision": None,
-    "batch_tokens": 4096,
-    "device": "auto",
-    "dtype": "auto",
+CLASS_SCORES: dict[str, Any] = {
+    "cats_score": 1.0,
+    "cats_score_desc": None,
+    "cats_acc": 0.0,
+    "cats_macro_f": 0.0,
+    "cats_macro_p": None,
+    "cats_macro_r": None,
+    "cats_macro_auc": None,
+    "cats_micro_p": None,
+    "cats_micro_r": None,
+    "cats_micro_f": None,
+    "cats_f_per_type": None,
 }
 
 
@@ -178,6 +175,8 @@ def layoutlmv2_tagger(
     batch_tokens: int,
     device: str,
     dtype: str,
+    label_smoothing: float,
+    class_weights: dict[str, float],
 ) -> LayoutLMv2Tagger:
     """Entities and fields by a LayoutLMv2 token classifier."""
     from pageloom.pipes.layoutlmv2_tagger import LayoutLMv2Tagger
@@ -196,128 +195,8 @@ def layoutlmv2_tagger(
         batch_tokens=batch_tokens,
         device=device,
         dtype=dtype,
-    )
-
-
-@Language.factory("layoutlmv2_qa", default_config=QA_CONFIG)
-def layoutlmv2_qa(
-    nlp: Language,
-    name: str,
-    model: str,
-    revision: str | None,
-    questions: list[str],
-    top_k: int,
-    max_answer_length: int,
-    max_length: int,
-    stride: int,
-    batch_tokens: int,
-    device: str,
-    dtype: str,
-) -> LayoutLMv2Qa:
-    """Answers that are words of the document, by LayoutLMv2."""
-    from pageloom.pipes.extractive_qa import LayoutLMv2Qa
-
-    return LayoutLMv2Qa(
-        name,
-        model=model,
-        revision=revision,
-        questions=questions,
-        top_k=top_k,
-        max_answer_length=max_answer_length,
-        max_length=max_length,
-        stride=stride,
-        batch_tokens=batch_tokens,
-        device=device,
-        dtype=dtype,
-    )
-
-
-@Language.factory("lilt_qa", default_config={"model": "pageloom/docqa-sm", **QA_CONFIG})
-def lilt_qa(
-    nlp: Language,
-    name: str,
-    model: str,
-    revision: str | None,
-    questions: list[str],
-    top_k: int,
-    max_answer_length: int,
-    max_length: int,
-    stride: int,
-    batch_tokens: int,
-    device: str,
-    dtype: str,
-) -> LiltQa:
-    """Answers that are words of the document, by LiLT."""
-    from pageloom.pipes.extractive_qa import LiltQa
-
-    return LiltQa(
-        name,
-        model=model,
-        revision=revision,
-        questions=questions,
-        top_k=top_k,
-        max_answer_length=max_answer_length,
-        max_length=max_length,
-        stride=stride,
-        batch_tokens=batch_tokens,
-        device=device,
-        dtype=dtype,
-    )
-
-
-@Language.factory("vilt_vqa", default_config={**VILT_CONFIG, "questions": [], "top_k": 1})
-def vilt_vqa(
-    nlp: Language,
-    name: str,
-    model: str,
-    revision: str | None,
-    questions: list[str],
-    top_k: int,
-    batch_tokens: int,
-    device: str,
-    dtype: str,
-) -> ViltVqa:
-    """Answers from a fixed vocabulary, by a look at each page."""
-    from pageloom.pipes.vilt import ViltVqa
-
-    return ViltVqa(
-        name,
-        model=model,
-        revision=revision,
-        questions=questions,
-        top_k=top_k,
-        batch_tokens=batch_tokens,
-        device=device,
-        dtype=dtype,
-    )
-
-
-@Language.factory(
-    "vilt_matcher", default_config={**VILT_CONFIG, "statements": [], "threshold": 0.5}
-)
-def vilt_matcher(
-    nlp: Language,
-    name: str,
-    model: str,
-    revision: str | None,
-    statements: list[str],
-    threshold: float,
-    batch_tokens: int,
-    device: str,
-    dtype: str,
-) -> ViltMatcher:
-    """How well each statement fits each page."""
-    from pageloom.pipes.vilt import ViltMatcher
-
-    return ViltMatcher(
-        name,
-        model=model,
-        revision=revision,
-        statements=statements,
-        threshold=threshold,
-        batch_tokens=batch_tokens,
-        device=device,
-        dtype=dtype,
+        label_smoothing=label_smoothing,
+        class_weights=class_weights,
     )
 
 
@@ -342,6 +221,8 @@ def lilt_tagger(
     batch_tokens: int,
     device: str,
     dtype: str,
+    label_smoothing: float,
+    class_weights: dict[str, float],
 ) -> LiltTagger:
     """Entities and fields by a LiLT token classifier."""
     from pageloom.pipes.lilt_tagger import LiltTagger
@@ -360,6 +241,8 @@ def lilt_tagger(
         batch_tokens=batch_tokens,
         device=device,
         dtype=dtype,
+        label_smoothing=label_smoothing,
+        class_weights=class_weights,
     )
 
 
@@ -367,6 +250,7 @@ def lilt_tagger(
     "document_classifier",
     default_config={"model": "pageloom/doctype-sm", **CLASSIFIER_CONFIG},
     assigns=["doc.cats"],
+    default_score_weights=CLASS_SCORES,
 )
 def document_classifier(
     nlp: Language,
@@ -378,6 +262,8 @@ def document_classifier(
     batch_tokens: int,
     device: str,
     dtype: str,
+    label_smoothing: float,
+    class_weights: dict[str, float],
 ) -> DocumentClassifier:
     """What kind of document it is, by a LayoutLMv2 or LiLT sequence classifier."""
     from pageloom.pipes.document_classifier import DocumentClassifier
@@ -391,6 +277,8 @@ def document_classifier(
         batch_tokens=batch_tokens,
         device=device,
         dtype=dtype,
+        label_smoothing=label_smoothing,
+        class_weights=class_weights,
     )
 
 

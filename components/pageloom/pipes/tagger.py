@@ -14,7 +14,6 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 from spacy.util import filter_spans
 from torch import Tensor
-from torch.nn import functional as F
 
 from pageloom.document import Field
 from pageloom.errors import CheckpointError
@@ -26,13 +25,11 @@ from pageloom.pipes.window_component import Logits
 from pageloom.pipes.window_training import Batch, TrainableWindows
 from pageloom.processing.windows import LayoutTokens, first_subwords
 from pageloom.training.learner import Learner
+from pageloom.training.weighing import IGNORED
 
 __all__ = ["Tagger"]
 
 LongArray = npt.NDArray[np.int64]
-
-IGNORED = -100
-"""The label of a subword that a loss leaves out."""
 
 
 class Tagger(TrainableWindows):
@@ -54,8 +51,9 @@ class Tagger(TrainableWindows):
             which decides in either case.
         field_values: how values are read: `kinds`, `languages`, `country` and `day_first`, as
             `pageloom.fields.FieldValues` has them.
-        settings: `revision`, `max_length`, `stride`, `batch_tokens`, `device` and `dtype`, as
-            `WindowComponent` has them.
+        settings: `label_smoothing` and `class_weights`, which names kinds of entity or `O`, as
+            `TrainableWindows` has them; `revision`, `max_length`, `stride`, `batch_tokens`,
+            `device` and `dtype`, as `WindowComponent` has them.
     """
 
     model_class: ClassVar[type[PretrainedModel[Any]]]
@@ -177,21 +175,28 @@ class Tagger(TrainableWindows):
             labels[~first_subwords(tokens.word_index)] = IGNORED
         return [labels[window.start : window.end] for window in tokens.windows]
 
+    def weighed_labels(self) -> Sequence[str]:
+        """The kinds of entity, and `O` for words outside of any."""
+        return ["O", *self.scheme.kinds]
+
     def loss_of(self, learner: Learner, batch: Batch) -> tuple[Tensor, float]:
         """Cross-entropy, summed over the subwords that have a label."""
         targets = torch.full(batch.inputs["input_ids"].shape, IGNORED)
         for row, labels in enumerate(batch.targets):
             targets[row, 1 : 1 + len(labels)] = torch.from_numpy(labels)
         logits = learner.model(**batch.inputs).logits
-        count = int((targets != IGNORED).sum())
-        targets = targets.to(logits.device).flatten()
-        flat = logits.flatten(0, 1).float()
-        return F.cross_entropy(flat, targets, ignore_index=IGNORED, reduction="sum"), count
+        names = [self._kind(label) for label in self.scheme.labels]
+        return self.weighing.cross_entropy(logits.flatten(0, 1), targets.flatten(), names)
+
+    def _kind(self, label: str) -> str:
+        """`B-total` and `total` -> `total`; `O` -> `O`."""
+        found = (kind for kind in self.scheme.kinds if label in (kind, f"{label[:1]}-{kind}"))
+        return next(found, "O")
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Precision, recall and F1 of entities, also by label: `ents_p`, `ents_per_type`, ..."""
         found: dict[str, Any] = Scorer.score_spans(
-            examples,
+            self.evaluated(examples),
             "ents",
             getter=self._entities,
             has_annotation=lambda doc: doc.has_annotation("ENT_IOB"),

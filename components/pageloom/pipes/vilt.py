@@ -21,6 +21,7 @@ from pageloom.models import ViltForImageAndTextRetrieval, ViltForQuestionAnsweri
 from pageloom.models.pretrained import PretrainedModel
 from pageloom.pipes.answering import AnsweringComponent, QuestionError
 from pageloom.pipes.checkpoint import Checkpoint
+from pageloom.pipes.vilt_training import ViltTraining
 from pageloom.processing import ViltProcessor
 
 __all__ = ["ViltMatcher", "ViltVqa"]
@@ -107,13 +108,26 @@ class _ViltComponent(AnsweringComponent[_Item, _Result]):
         if not isinstance(question, str) or not question.strip():
             raise QuestionError(f"{self.name}: {question!r} asks nothing; give a text")
         ids: list[int] = self.checkpoint.tokenizer(question)["input_ids"]
-        most = self.engine.model.config.max_position_embeddings
+        most = self._positions
         if len(ids) > most:
             raise QuestionError(
                 f"{self.name}: {_short(question)!r} has {len(ids)} subwords, and the model reads "
                 f"{most}; say it more briefly"
             )
         return ids
+
+    @property
+    def _positions(self) -> int:
+        """The subwords of a question that the model reads at most."""
+        config: Any
+        try:
+            config = self.checkpoint.config
+        except CheckpointError:
+            # A checkpoint with another head, which training will give its own.
+            kind = self.checkpoint.heads[0].config_class
+            config = kind.from_file(self.checkpoint.folder / "config.json")
+        most: int = config.max_position_embeddings
+        return most
 
     def _ask(self, items: list[_Item]) -> list[_Result]:
         engine: ViltEngine = self.engine
@@ -161,7 +175,7 @@ class _ViltComponent(AnsweringComponent[_Item, _Result]):
         raise NotImplementedError
 
 
-class ViltVqa(_ViltComponent):
+class ViltVqa(ViltTraining, _ViltComponent):
     """Answers from a fixed vocabulary, by a look at each page (Kim et al. 2021, section 4.3).
 
     For each question the `top_k` answers that score best on any page are appended to
@@ -169,6 +183,8 @@ class ViltVqa(_ViltComponent):
     far it is right, so a score is the logit's sigmoid, as in its training (binary cross-entropy);
     the best answer is the one with the highest logit, as in the reference's flow, and the scores
     of several answers do not sum to one.
+
+    It learns from the answers of examples, whose texts are then its vocabulary (`ViltTraining`).
 
     Args:
         name: the component's name in the pipeline.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pageloom.models.attention import SelfAttention
 from pageloom.models.pretrained import PretrainedModel
 from pageloom.training.optimizing import Stepper
+from pageloom.training.processes import own_share, processes, rank, share_batch_norms
 
 __all__ = ["Learner", "own_share"]
 
@@ -22,8 +23,9 @@ class Learner:
     """Gathers gradients of a model and takes steps.
 
     The parameters are held and moved in float32; with another `dtype` the arithmetic of a pass is
-    mixed (`torch.autocast`). Where `torch.distributed` is set up, a step uses the gradients of all
-    processes, and batch norms share their statistics.
+    mixed (`torch.autocast`). What the model froze, as the first stages of a visual backbone, stays
+    frozen. Where `torch.distributed` is set up, all processes begin with the parameters of the
+    first, a step uses the gradients of all, and batch norms that learn share their statistics.
 
     Args:
         model: learns; it is changed in place.
@@ -41,16 +43,16 @@ class Learner:
         # A copy of its own: parameters may lie in a file that is only mapped.
         for parameter in model.parameters():
             parameter.data = parameter.data.to(device, torch.float32, copy=True)
-        self.model = model.to(device, torch.float32).requires_grad_(True)
+        self.model = model.to(device, torch.float32)
         self.device = device
         self.dtype = dtype
         self._count = 0.0
-        if _processes() > 1:
-            visual = getattr(self.base, "visual", None)
-            if visual is not None:
-                visual.synchronize_batch_norm()
+        if processes() > 1:
+            share_batch_norms(self.model)
             for tensor in self.model.state_dict().values():
                 torch.distributed.broadcast(tensor, 0)
+            # Each drops other values out.
+            torch.manual_seed(torch.initial_seed() + rank())
         self.stepper = Stepper(self.model)
 
     @property
@@ -72,6 +74,8 @@ class Learner:
     ) -> float:
         """Add the gradients of some batches to those of the next step; returns their mean loss.
 
+        With several processes it is the mean over the batches of all.
+
         Args:
             batches: of whatever `loss_of` takes.
             loss_of: the sum of a batch's losses, and of how many.
@@ -88,12 +92,17 @@ class Learner:
             count += number
         self.model.eval()
         self._count += count
+        if processes() > 1:
+            # Summed on the device: not every backend sums elsewhere.
+            sums = torch.tensor([total, count], dtype=torch.float32, device=self.device)
+            torch.distributed.all_reduce(sums)
+            total, count = sums.tolist()
         return total / count if count else 0.0
 
     def step(self, optimizer: Any) -> None:
         """Move the parameters by the mean gradient since the last step."""
         count = self._count
-        if _processes() > 1:
+        if processes() > 1:
             count = self._gather()
         self._count = 0.0
         if not count:
@@ -107,18 +116,22 @@ class Learner:
     def _gather(self) -> float:
         """Sum the gradients, and what they are of, over all processes."""
         parameters = list(self.stepper.parameters.values())
-        for parameter in parameters:
+        # What no process has a gradient of must not move, not by weight decay either.
+        heads = [float(each.grad is not None) for each in parameters]
+        told = torch.tensor([self._count, *heads], dtype=torch.float32, device=self.device)
+        torch.distributed.all_reduce(told)
+        taught = [each for each, head in zip(parameters, told[1:].tolist(), strict=True) if head]
+        for parameter in taught:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        flat = torch.cat([each.grad.flatten() for each in parameters if each.grad is not None])
-        flat = torch.cat((flat, flat.new_tensor([self._count])))
-        torch.distributed.all_reduce(flat)
-        start = 0
-        for parameter in parameters:
-            assert parameter.grad is not None
-            parameter.grad.copy_(flat[start : start + parameter.numel()].view_as(parameter))
-            start += parameter.numel()
-        return float(flat[-1])
+        gradients = [each.grad for each in taught if each.grad is not None]
+        if gradients:
+            flat = torch.cat([gradient.flatten() for gradient in gradients])
+            torch.distributed.all_reduce(flat)
+            parts = flat.split([gradient.numel() for gradient in gradients])
+            for gradient, part in zip(gradients, parts, strict=True):
+                gradient.copy_(part.view_as(gradient))
+        return float(told[0])
 
     @contextmanager
     def averaged(self, averages: Mapping[Any, Any]) -> Iterator[None]:
@@ -135,24 +148,6 @@ class Learner:
             with torch.no_grad():
                 for name, before in kept.items():
                     parameters[name].copy_(before)
-
-
-def own_share(examples: Sequence[T]) -> list[T]:
-    """Of what a step learns from, the part that is this process's.
-
-    It is never empty, since all processes take part in a step: of fewer examples than processes
-    some learn from the same.
-    """
-    if _processes() == 1:
-        return list(examples)
-    return list(examples[torch.distributed.get_rank() :: _processes()]) or list(examples[:1])
-
-
-def _processes() -> int:
-    distributed = torch.distributed
-    if distributed.is_available() and distributed.is_initialized():
-        return int(distributed.get_world_size())
-    return 1
 
 
 def _set_dropout(model: nn.Module, drop: float) -> None:
