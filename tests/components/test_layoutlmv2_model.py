@@ -346,3 +346,17 @@ def test_another_number_of_labels_needs_a_word(tmp_path):
         tmp_path, num_labels=5, ignore_mismatched_sizes=True
     )
     assert model.classifier.bias.tolist() == [0.0] * 5
+
+
+def test_position_biases_learn_after_an_inference_in_the_same_process():
+    model = LayoutLMv2Model(tiny_config(max_rel_pos=37)).initialise_all()
+    inputs = {
+        "input_ids": torch.tensor([[5, 6, 7]]),
+        "bbox": torch.tensor([[[1, 2, 30, 40], [50, 2, 90, 40], [1, 60, 30, 90]]]),
+        "image": torch.zeros(1, 3, 224, 224),
+    }
+    with torch.inference_mode():
+        model.eval()(**inputs)
+    model.encoder.learn_position_biases = True
+    model(**inputs).last_hidden_state.sum().backward()
+    assert model.encoder.rel_pos_bias.weight.grad.abs().sum() > 0

@@ -196,7 +196,9 @@ class Encoder(nn.Module):
 
 @lru_cache(maxsize=16)
 def _buckets(reach: int, size: int, most: int) -> Tensor:
-    return relative_position_bucket(torch.arange(-reach, reach + 1), size, most)
+    # Kept for later calls: what inference mode makes, no training may use.
+    with torch.inference_mode(False):
+        return relative_position_bucket(torch.arange(-reach, reach + 1), size, most)
 
 
 def _bias(places: Tensor, tables: list[Tensor], reach: int) -> Tensor:
