@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.timing import Side, alternate, same
+from benchmarks.timing import Side, alternate, number_types, same
 
 __all__ = ["LENGTHS", "QUESTIONS", "documents", "make_checkpoint", "time_models", "time_questions"]
 
@@ -82,7 +82,7 @@ def time_models(folder: Path, rounds: int) -> dict[str, list[float]]:
     cpu = torch.device("cpu")
     engines = {
         name: Engine(inference_copy(model, cpu, dtype), tokenizer)
-        for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))
+        for name, dtype in number_types().items()
     }
 
     def run_public() -> object:
@@ -149,7 +149,7 @@ def time_questions(rounds: int) -> dict[str, list[float]]:
     cpu = torch.device("cpu")
     engines = {
         name: QuestionEngine(inference_copy(model, cpu, dtype), tokenizer)
-        for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))
+        for name, dtype in number_types().items()
     }
     sides: dict[str, Side] = {"public library, defaults (float32)": run_public}
     for name, engine in engines.items():

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from benchmarks.layoutlmv2 import documents
-from benchmarks.timing import Side, alternate, same
+from benchmarks.timing import Side, alternate, number_types, same
 
 __all__ = ["time_models"]
 
@@ -44,7 +44,7 @@ def time_models(rounds: int) -> dict[str, list[float]]:
     cpu = torch.device("cpu")
     engines = {
         name: Engine(inference_copy(model, cpu, dtype), tokenizer)
-        for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))
+        for name, dtype in number_types().items()
     }
     sides: dict[str, Side] = {"public library, defaults (float32, padded)": run_public}
     for name, engine in engines.items():

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ["Side", "alternate", "machine", "same", "table"]
+import torch
+
+__all__ = ["Side", "alternate", "alternate_fresh", "machine", "number_types", "same", "table"]
 
 Side = Callable[[], object]
 
@@ -29,9 +31,37 @@ def alternate(sides: dict[str, Side], rounds: int) -> dict[str, list[float]]:
     return seconds
 
 
-def same(difference: float, most: float = 1e-3) -> None:
+def alternate_fresh(
+    starts: dict[str, Callable[[int | None], Side]], rounds: int
+) -> dict[str, list[float]]:
+    """Seconds of each side in each round, begun anew each time; the start is not in them.
+
+    A start takes how many batches its side runs; None for all. One of two batches warms up.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in starts}
+    for number in range(rounds + 1):
+        for name, start in starts.items():
+            side = start(None if number else 2)
+            before = time.perf_counter()
+            side()
+            passed = time.perf_counter() - before
+            if number:
+                seconds[name].append(passed)
+            print(f"  {name}: {passed:.2f} s", file=sys.stderr, flush=True)
+    return seconds
+
+
+def number_types() -> dict[str, torch.dtype]:
+    """float32, and pageloom's default here where it is another one."""
+    from pageloom.inference.device import resolve_dtype
+
+    types = (torch.float32, resolve_dtype("auto", torch.device("cpu")))
+    return {str(each).removeprefix("torch."): each for each in types}
+
+
+def same(difference: float, most: float = 1e-3, what: str = "an output") -> None:
     """Check that the sides compute the same; raises `SystemExit`."""
-    print(f"  largest difference of an output in float32: {difference:.1e}", file=sys.stderr)
+    print(f"  largest difference of {what} in float32: {difference:.1e}", file=sys.stderr)
     if difference > most:
         raise SystemExit("the two sides do not compute the same: nothing to compare")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from benchmarks.timing import Side, alternate
+from benchmarks.timing import Side, alternate, number_types
 
 __all__ = ["SIZES", "time_models"]
 
@@ -51,7 +51,7 @@ def time_models(rounds: int) -> dict[str, list[float]]:
     sides: dict[str, Side] = {"public library, defaults (float32, padded)": run_public}
     arrays = [picture.numpy() for picture in pictures]
     pairs = [(number, number) for number in range(len(arrays))]
-    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+    for name, dtype in number_types().items():
         engine = ViltEngine(inference_copy(model, cpu, dtype))
 
         def run(engine: ViltEngine = engine) -> object:
