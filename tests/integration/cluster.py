@@ -89,9 +89,21 @@ class Cluster(Deployment):
         while not (result := ready()):
             self._check_alive()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{what}: not in {seconds} s; see {self.home}/*.out")
+                raise TimeoutError(f"{what}: not in {seconds} s\n{self.report()}")
             time.sleep(0.5)
         return result
+
+    def report(self) -> str:
+        """The tasks of all runs with their states and tries, and the ends of the workers' logs."""
+        found = self._call("/api/v2/dags/~/dagRuns/~/taskInstances?limit=1000")["task_instances"]
+        lines = [
+            f"{each['dag_run_id']} {each['task_id']}[{each['map_index']}]: {each['state']}, "
+            f"try {each['try_number']}, {each['duration']} s"
+            for each in found
+        ]
+        for log in sorted(self.home.glob("worker-*.out")):
+            lines += [str(log), *log.read_text(errors="replace").splitlines()[-15:]]
+        return "\n".join(lines)
 
     def _stop(self) -> None:
         for worker in self.workers.values():

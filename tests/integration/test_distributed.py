@@ -112,26 +112,29 @@ def test_a_killed_worker_loses_no_document_and_none_is_written_twice(warehouse, 
         cluster.start_worker("cpu")
         cluster.start_worker("gpu")
         run = cluster.trigger(DAG_ID, conf)
-        # A second run over the same folder, while the first is at work on it.
-        other = cluster.trigger(DAG_ID, conf)
 
-        def tagging(first_done):
-            states = [each["state"] for each in cluster.tasks(DAG_ID, run, "tag")]
-            started = states.count("running")
-            return started and (not first_done or "success" in states)
+        def states(task_id):
+            return [each["state"] for each in cluster.tasks(DAG_ID, run, task_id)]
 
         def over(run_id):
             return cluster.run(DAG_ID, run_id)["state"] in ("success", "failed")
 
+        # Once the documents are the first run's, a second run comes over the same folder.
+        cluster.wait_for("a list", lambda: states("listing") == ["success"] or over(run), 300)
+        other = cluster.trigger(DAG_ID, conf)
         # In the middle: some batches are tagged, one is being tagged, others wait.
-        cluster.wait_for("a batch being tagged", lambda: tagging(True), 900)
+        cluster.wait_for(
+            "a batch being tagged",
+            lambda: {"success", "running"} <= {*states("tag")} or over(run),
+            900,
+        )
+        assert not over(run), cluster.report()
         assert cluster.kill_worker("gpu") >= 2
-        assert not over(run)
         cluster.start_worker("gpu")
         cluster.wait_for("the end of the run", lambda: over(run), 900)
         cluster.wait_for("the end of the other run", lambda: over(other), 300)
 
-        assert cluster.run(DAG_ID, run)["state"] == "success"
+        assert cluster.run(DAG_ID, run)["state"] == "success", cluster.report()
         tries = Counter(each["try_number"] for each in cluster.tasks(DAG_ID, run, "tag"))
         assert sum(tries.values()) == DOCUMENTS // BATCH
         assert max(tries) >= 2, "the killed task was not tried again"
