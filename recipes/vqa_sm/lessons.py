@@ -89,11 +89,19 @@ class Teacher:
         rare = min(8.0, 1 / (len(counts) * max(share, 1e-3))) ** 0.8
         return SHARES.get(topic, 1.0) * rare
 
-    def batch(self, pages: Sequence[Page], chance: random.Random, drop_paper: float = 0.0) -> Batch:
+    def batch(
+        self,
+        pages: Sequence[Page],
+        chance: random.Random,
+        drop_paper: float = 0.0,
+        drop_print: float = 0.0,
+    ) -> Batch:
         """A batch about pages, each moved a little so that marks meet the patches' edges anew.
 
         Of the patches without ink the share `drop_paper` is left out: they say least, and are
-        half of a page.
+        half of a page. Of those with nothing but print `drop_print` is left out: a masked half of
+        the patches teaches nearly as much at half the cost (Li et al. 2023, "Scaling
+        Language-Image Pre-training via Masking").
         """
         pages = [shifted(page, chance.randint(-16, 16), chance.randint(-16, 16)) for page in pages]
         texts: list[str] = []
@@ -122,7 +130,8 @@ class Teacher:
         truths = [patch_truth(page) for page in pages]
         noise = np.random.default_rng(chance.getrandbits(32))
         kept = [
-            truth.any(1) | inked(page) | (noise.random(len(truth)) >= drop_paper)
+            truth.any(1)
+            | (noise.random(len(truth)) >= np.where(inked(page), drop_print, drop_paper))
             for page, truth in zip(pages, truths, strict=True)
         ]
         pixels, pixel_mask = _stacked([_lightened(page.picture, chance) for page in pages])

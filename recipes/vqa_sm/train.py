@@ -43,7 +43,7 @@ PACKAGED = Path(__file__).resolve().parents[2] / "weights" / "pageloom_weights" 
 class Settings:
     """How to train. A batch is `pages` pages with `texts` questions or statements each."""
 
-    steps: int = 4200
+    steps: int = 4800
     pages: int = 24
     texts: int = 1
     rate: float = 1e-3
@@ -52,7 +52,9 @@ class Settings:
     weight_decay: float = 0.05
     mean_over: int = 400  # steps over which the weights are averaged at the end
     drop_paper: float = 0.9  # the share of the patches without ink that most batches leave out
-    whole_from: float = 0.92  # after this share of the steps none are left out
+    drop_print: float = 0.5  # and of those with nothing but print
+    print_from: float = 0.6  # after this share of the steps no print is left out
+    whole_from: float = 0.92  # after this share of the steps nothing is
     helpers: float = 0.5  # weight of what the picture's own tokens are asked
     watch_every: int = 1000
     keep_every: int = 200
@@ -124,8 +126,11 @@ def lessons(
         numbers = chance.sample(range(there), min(there, settings.pages))
         # Paper is left out, but not always, and not when the model takes its last shape.
         sparing = step < settings.whole_from * settings.steps and chance.random() < 0.85
+        some = step < settings.print_from * settings.steps
+        drop_paper = settings.drop_paper if sparing else 0.0
+        drop_print = settings.drop_print if sparing and some else 0.0
         pages = [cache[number] for number in numbers]
-        yield teacher.batch(pages, chance, settings.drop_paper if sparing else 0.0)
+        yield teacher.batch(pages, chance, drop_paper, drop_print)
 
 
 def watched(model: TwoHeads, processor: ViltProcessor, pages: list[Page]) -> str:

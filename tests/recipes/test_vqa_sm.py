@@ -100,7 +100,7 @@ def test_a_statement_about_a_page_that_has_all_marks(seed):
     true = statement(FACTS, True, random.Random(seed)).lower()
     false = statement(FACTS, False, random.Random(seed)).lower()
     denials = ("without", "has no ", "with no ", "landscape")
-    others = ("receipt", "letter", "form ", "a form", "report", "resume", "cv", "curriculum",
+    others = ("receipt", "letter", " form", "report", "resume", "cv", "curriculum",
               "statement", "other")  # fmt: skip
 
     def wrong(text):
@@ -200,13 +200,16 @@ def test_a_cache_can_be_read_while_it_grows(tmp_path):
     sizes=st.lists(st.sampled_from(((96, 64), (64, 96), (64, 64))), min_size=1, max_size=4),
     seed=st.integers(0, 999),
     drop_paper=st.sampled_from((0.0, 0.5, 1.0)),
+    drop_print=st.sampled_from((0.0, 0.5, 1.0)),
 )
-def test_a_batch_of_any_pages_can_be_learned_from(sizes, seed, drop_paper, processor, model):
+def test_a_batch_of_any_pages_can_be_learned_from(
+    sizes, seed, drop_paper, drop_print, processor, model
+):
     pages = [page(*size, places=[("row", (10, 10, 20, 20))]) for size in sizes]
     teacher = Teacher(processor, [each.facts for each in pages], texts=3)
     for each in pages:
         each.picture[32:] = 255
-    batch = teacher.batch(pages, random.Random(seed), drop_paper)
+    batch = teacher.batch(pages, random.Random(seed), drop_paper, drop_print)
     assert len(batch.ids) == 3 * len(pages)
     assert (batch.answers.sum(1) == batch.asked.float()).all()
     loss, parts = losses(model, batch, 0.5)
@@ -224,6 +227,9 @@ def test_patches_of_mere_paper_are_left_out_but_for_those_with_a_mark(processor)
     still.randint = lambda *_: 0
     assert teacher.batch([white], still, drop_paper=1.0).kept.tolist() == [
         [True, False, False, False, True, False]
+    ]
+    assert teacher.batch([white], still, drop_print=1.0).kept.tolist() == [
+        [False, True, True, True, True, True]
     ]
     assert teacher.batch([white], still).kept.all()
 
