@@ -40,15 +40,17 @@ class Batch:
     """The model's inputs, and the truth: one row a text, in `pages` the page's.
 
     `answers` (texts, answers) 0-1; `matches` (texts,) 0-1; `asked` (texts,): whether it is a
-    question; the rest is each page's: `kinds`, `marks` with the table last, `counts`, and of each
-    patch `patches` (pages, patches, marks and rows), -1 where there is no patch, and whether it is
-    `kept` (pages, patches).
+    question; the rest is each page's: `kinds`, `marks` with the table last, `counts`, `sizes`
+    (rows and columns of patches), and of which patches, numbered by rows, it shows what is `kept`.
+    Of all kept patches of all pages, one after another: `pixels` (patches, 3, 32, 32), normalised,
+    and `patches` (patches, marks and rows), what they show.
     """
 
     ids: Tensor
     mask: Tensor
     pixels: Tensor
-    pixel_mask: Tensor
+    sizes: list[tuple[int, int]]
+    kept: list[Tensor]
     pages: Tensor
     asked: Tensor
     answers: Tensor
@@ -57,7 +59,6 @@ class Batch:
     marks: Tensor
     counts: Tensor
     patches: Tensor
-    kept: Tensor
 
 
 class Teacher:
@@ -130,16 +131,23 @@ class Teacher:
         truths = [patch_truth(page) for page in pages]
         noise = np.random.default_rng(chance.getrandbits(32))
         kept = [
-            truth.any(1)
-            | (noise.random(len(truth)) >= np.where(inked(page), drop_print, drop_paper))
+            np.flatnonzero(
+                truth.any(1)
+                | (noise.random(len(truth)) >= np.where(inked(page), drop_print, drop_paper))
+            )
             for page, truth in zip(pages, truths, strict=True)
         ]
-        pixels, pixel_mask = _stacked([_lightened(page.picture, chance) for page in pages])
+        pixels = [
+            _lightened(_patches(page)[numbers], chance)
+            for page, numbers in zip(pages, kept, strict=True)
+        ]
+        shown = [truth[numbers] for truth, numbers in zip(truths, kept, strict=True)]
         return Batch(
             ids=encoded["input_ids"],
             mask=encoded["attention_mask"],
-            pixels=pixels,
-            pixel_mask=pixel_mask,
+            pixels=torch.cat(pixels),
+            sizes=[(high // PATCH, wide // PATCH) for high, wide in map(_size, pages)],
+            kept=[torch.from_numpy(numbers) for numbers in kept],
             pages=numbers,
             asked=asked.bool(),
             answers=answers,
@@ -149,8 +157,7 @@ class Teacher:
                 [[float(bool(each[mark])) for mark in (*MARKS, "table")] for each in facts]
             ),
             counts=torch.tensor([min(int(each["line_items"]), MOST_ITEMS + 1) for each in facts]),
-            patches=_padded(truths),
-            kept=_padded([each.astype(np.float32) for each in kept]) > 0,
+            patches=torch.from_numpy(np.concatenate(shown)),
         )
 
 
@@ -190,27 +197,23 @@ def inked(page: Page) -> np.ndarray:
     return green.astype(np.float32).std((1, 3)).reshape(-1) > INK
 
 
-def _lightened(picture: np.ndarray, chance: random.Random) -> Tensor:
-    """Normalised pixels (3, height, width), a little lighter or darker, some without colour."""
-    pixels = torch.from_numpy(picture).permute(2, 0, 1).float()
+def _size(page: Page) -> tuple[int, int]:
+    """Height and width in pixels."""
+    height, width = page.picture.shape[:2]
+    return height, width
+
+
+def _patches(page: Page) -> np.ndarray:
+    """A view of a page's pixels: (patches, 3, 32, 32), by rows of patches."""
+    height, width = (side // PATCH for side in _size(page))
+    grid = page.picture.reshape(height, PATCH, width, PATCH, 3).transpose(0, 2, 4, 1, 3)
+    return grid.reshape(height * width, 3, PATCH, PATCH)
+
+
+def _lightened(patches: np.ndarray, chance: random.Random) -> Tensor:
+    """A page's patches, normalised, a little lighter or darker, some without colour."""
+    pixels = torch.from_numpy(patches).float()
     if chance.random() < 0.15:
-        pixels[:] = pixels.mean(0)
+        pixels[:] = pixels.mean(1, keepdim=True)
     gain = chance.uniform(0.85, 1.1)
     return pixels.mul_(gain / 127.5).add_(chance.uniform(-0.08, 0.08) - gain)
-
-
-def _stacked(pictures: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (1, 2))
-    pixels = torch.zeros(len(pictures), 3, height, width)
-    mask = torch.zeros(len(pictures), height, width, dtype=torch.long)
-    for number, picture in enumerate(pictures):
-        rows, columns = picture.shape[1:]
-        pixels[number, :, :rows, :columns] = picture
-        mask[number, :rows, :columns] = 1
-    return pixels, mask
-
-
-def _padded(rows: Sequence[np.ndarray]) -> Tensor:
-    return torch.nn.utils.rnn.pad_sequence(
-        [torch.from_numpy(row) for row in rows], batch_first=True, padding_value=-1
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,25 @@ class TwoHeads(nn.Module):
         hidden = config.hidden_size
         self.on_page = nn.Linear(hidden, len(KIND_NAMES) + len(MARKS) + 1 + MOST_ITEMS + 2)
         self.on_patch = nn.Linear(hidden, len(MARKS) + 1)
+
+    def embed_kept(
+        self, pixels: Tensor, sizes: Sequence[tuple[int, int]], kept: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Images of which a part is left out, as `ViltModel.embed_images` makes whole ones.
+
+        `pixels` (patches, 3, 32, 32) of all images; `sizes` their rows and columns of patches;
+        `kept` the numbers of their patches, by rows. Returns (images, 1 + most patches, hidden),
+        and int64 (images, 1 + most patches), 0 at padding.
+        """
+        embed = self.answering.vilt.embeddings
+        tables = {size: embed.positions(*size) for size in set(sizes)}
+        places = torch.cat([tables[size][rows] for size, rows in zip(sizes, kept, strict=True)])
+        patches = (embed.patch_embeddings(pixels) + places).split([len(rows) for rows in kept])
+        first = embed.cls_token[0] + embed.position_embeddings[:, 0]
+        images = [torch.cat((first, each)) for each in patches]
+        mask = [torch.ones(len(each), dtype=torch.long) for each in images]
+        padded = nn.utils.rnn.pad_sequence(images, batch_first=True)
+        return embed.dropout(padded), nn.utils.rnn.pad_sequence(mask, batch_first=True)
 
     def forward(
         self, ids: Tensor, mask: Tensor, images: Tensor, image_mask: Tensor

@@ -43,7 +43,7 @@ PACKAGED = Path(__file__).resolve().parents[2] / "weights" / "pageloom_weights" 
 class Settings:
     """How to train. A batch is `pages` pages with `texts` questions or statements each."""
 
-    steps: int = 4800
+    steps: int = 6000
     pages: int = 24
     texts: int = 1
     rate: float = 1e-3
@@ -63,8 +63,7 @@ class Settings:
 
 def losses(model: TwoHeads, batch: Batch, helpers: float) -> tuple[Tensor, dict[str, float]]:
     """What is to become small, and its parts."""
-    images, image_mask = model.answering.vilt.embed_images(batch.pixels, batch.pixel_mask)
-    image_mask[:, 1:] *= batch.kept
+    images, image_mask = model.embed_kept(batch.pixels, batch.sizes, batch.kept)
     rows = batch.pages
     answers, fits, on_page, on_patch = model(batch.ids, batch.mask, images[rows], image_mask[rows])
     asked = batch.asked
@@ -80,9 +79,9 @@ def losses(model: TwoHeads, batch: Batch, helpers: float) -> tuple[Tensor, dict[
         + 2 * F.binary_cross_entropy_with_logits(marks, batch.marks[rows])
         + 0.5 * F.cross_entropy(counts, batch.counts[rows])
     )
-    truth = batch.patches[rows]
-    there = (truth[..., 0] >= 0) & batch.kept[rows]
-    found, wanted = on_patch[:, : truth.shape[1]][there], truth[there]
+    truths = batch.patches.split([len(each) for each in batch.kept])
+    found = on_patch[image_mask[rows][:, 1:] > 0]
+    wanted = torch.cat([truths[row] for row in rows.tolist()])
     # Few patches show a mark.
     weights = torch.where(wanted[:, :-1] > 0, 4.0, 1.0)
     marked = F.binary_cross_entropy_with_logits(found[:, :-1], wanted[:, :-1], weights)

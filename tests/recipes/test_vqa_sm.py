@@ -225,13 +225,31 @@ def test_patches_of_mere_paper_are_left_out_but_for_those_with_a_mark(processor)
     teacher = Teacher(processor, [white.facts])
     still = random.Random(0)
     still.randint = lambda *_: 0
-    assert teacher.batch([white], still, drop_paper=1.0).kept.tolist() == [
-        [True, False, False, False, True, False]
-    ]
-    assert teacher.batch([white], still, drop_print=1.0).kept.tolist() == [
-        [False, True, True, True, True, True]
-    ]
-    assert teacher.batch([white], still).kept.all()
+    without_paper = teacher.batch([white], still, drop_paper=1.0)
+    assert without_paper.kept[0].tolist() == [0, 4]
+    assert without_paper.patches[:, MARKS.index("stamp")].tolist() == [0, 1]
+    assert teacher.batch([white], still, drop_print=1.0).kept[0].tolist() == [1, 2, 3, 4, 5]
+    assert teacher.batch([white], still).kept[0].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_an_image_with_all_its_patches_is_embedded_as_the_model_does(processor, model):
+    pages = [page(96, 64), page(64, 96)]
+    batch = Teacher(processor, [each.facts for each in pages]).batch(pages, random.Random(0))
+    whole = torch.zeros(2, 3, 96, 96)
+    mask = torch.zeros(2, 96, 96, dtype=torch.long)
+    start = 0
+    for image, shown, (rows, columns) in zip(whole, mask, batch.sizes, strict=True):
+        patches = batch.pixels[start : start + rows * columns]
+        start += rows * columns
+        patches = patches.unflatten(0, (rows, columns)).permute(2, 0, 3, 1, 4)
+        image[:, : 32 * rows, : 32 * columns] = patches.reshape(3, 32 * rows, 32 * columns)
+        shown[: 32 * rows, : 32 * columns] = 1
+    model.eval()
+    expected, expected_mask = model.answering.vilt.embed_images(whole, mask)
+    images, image_mask = model.embed_kept(batch.pixels, batch.sizes, batch.kept)
+    assert image_mask.tolist() == expected_mask.tolist()
+    there = image_mask > 0
+    assert torch.allclose(images[there], expected[there], atol=1e-5)
 
 
 @given(
