@@ -36,7 +36,9 @@ def fields(
         str, typer.Option(help="Packaged name, folder or hub id.")
     ] = "pageloom/fields-sm",
     revision: Annotated[str | None, typer.Option(help="Of a model on the hub.")] = None,
-    engine: Annotated[str, typer.Option(help="OCR: tesseract, tesserocr, rapidocr.")] = "tesseract",
+    engine: Annotated[
+        str, typer.Option(help="OCR: auto, tesseract, tesserocr, rapidocr.")
+    ] = "tesseract",
     lang: Annotated[str, typer.Option(help="The documents' language, as in eng+deu.")] = "eng",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     every: Annotated[

@@ -15,6 +15,7 @@ from spacy.util import registry
 
 from pageloom import EngineError, open_document
 from pageloom.ocr import ENGINES, RapidOcr, Tesseract, Tesserocr, Word, make_engine, text_layer
+from pageloom.ocr.engines import chosen
 from pageloom.ocr.rapidocr import line_words
 from pageloom.ocr.reading_order import arrange
 from pageloom.ocr.tesseract import read_tsv
@@ -198,6 +199,27 @@ class TestRegistry:
         registry.misc("test_ocr_engines.NoEngine.v1", func=lambda lang, psm: 3)
         with pytest.raises(EngineError, match="no method read"):
             make_engine("test_ocr_engines.NoEngine.v1")
+
+    @pytest.mark.parametrize(
+        ("lang", "missing", "expected"),
+        [
+            ("eng", None, "rapidocr"),
+            ("deu", None, "tesseract"),
+            ("eng+deu", None, "tesseract"),
+            ("eng", "rapidocr", "tesseract"),
+            ("eng", "onnxruntime", "tesseract"),
+        ],
+    )
+    def test_auto(self, lang, missing, expected, monkeypatch):
+        monkeypatch.setattr(
+            "pageloom.ocr.engines.find_spec", lambda name: None if name == missing else object()
+        )
+        assert chosen("auto", lang) == expected
+        kinds = {"rapidocr": RapidOcr, "tesseract": Tesseract}
+        assert isinstance(make_engine("auto", lang=lang), kinds[expected])
+
+    def test_any_other_name_stands_for_itself(self):
+        assert chosen("tesserocr", "eng") == "tesserocr"
 
     def test_unknown(self):
         with pytest.raises(EngineError, match=r"engine='omniocr'.*'tesseract'"):

@@ -121,7 +121,8 @@ class Ocr:
     Args:
         vocab: that of the pipeline.
         name: of the component.
-        engine: "tesseract", "tesserocr", "rapidocr", or a name in `spacy.registry.misc`.
+        engine: "tesseract", "tesserocr", "rapidocr", "auto" (RapidOCR for English where it is
+            installed, else Tesseract), or a name in `spacy.registry.misc`.
         lang: as the engine understands it: "eng", "eng+deu".
         mode: "auto"; "force" to read pictures only; "skip" to read text layers only.
         psm: Tesseract's page segmentation mode.

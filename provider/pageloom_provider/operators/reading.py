@@ -17,7 +17,7 @@ class OcrOperator(PipelineOperator):
     """Words, boxes and lines: a PDF's text layer first, OCR where a page has none.
 
     Args:
-        engine: "tesseract", "tesserocr" or "rapidocr".
+        engine: "tesseract", "tesserocr", "rapidocr" or "auto".
         lang: The engine's language, such as "eng" or "deu+eng".
         mode: "auto" (OCR where a page has no text), "force" (OCR everywhere) or "skip".
         psm: Tesseract's page segmentation mode.
