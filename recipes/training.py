@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
+from pageloom.inference.device import resolve_dtype
+
 __all__ = ["Settings", "ahead", "fit", "like_length"]
 
 T = TypeVar("T")
@@ -66,6 +68,7 @@ def fit(
         fused=True,
     )
     peaks = [group["lr"] for group in optim.param_groups]
+    arithmetic = resolve_dtype("auto", torch.device("cpu"))
     mean: dict[str, Tensor] = {}
     kept, losses, started = 0, [], time.time()
     model.train()
@@ -75,7 +78,7 @@ def fit(
         for group, peak in zip(optim.param_groups, peaks, strict=True):
             group["lr"] = peak * max(factor, 0.02)
         batch = next(batches)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", arithmetic, arithmetic != torch.float32):
             loss = loss_of(model, batch)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

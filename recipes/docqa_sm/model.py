@@ -14,7 +14,15 @@ from pageloom.models.checkpoint import read_tensors
 from pageloom.processing import LayoutLMv2Tokenizer
 from recipes.fields_sm.model import bert_folder
 
-__all__ = ["LAYERS", "PIECES", "bert_tokenizer", "new_model", "new_tokenizer", "piece_counts"]
+__all__ = [
+    "LAYERS",
+    "PIECES",
+    "bert_tokenizer",
+    "is_character",
+    "new_model",
+    "new_tokenizer",
+    "piece_counts",
+]
 
 PIECES = 4_950
 """Subwords that the model knows: with these it takes 20 MB in half precision. Pages then have 2 %
@@ -54,7 +62,7 @@ def new_tokenizer(counts: Mapping[str, int], pieces: int = PIECES) -> LayoutLMv2
     vocab = bert_tokenizer().get_vocab()
     by_number = sorted(vocab, key=vocab.__getitem__)
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    letters = [piece for piece in by_number if _is_character(piece)]
+    letters = [piece for piece in by_number if is_character(piece)]
     counted = sorted(counts, key=lambda piece: (-counts[piece], vocab[piece]))
     often = [piece for piece in counted if counts[piece] >= 3]
     english = [piece for piece in by_number[FIRST_WORD:] if piece not in special]
@@ -64,7 +72,8 @@ def new_tokenizer(counts: Mapping[str, int], pieces: int = PIECES) -> LayoutLMv2
     return LayoutLMv2Tokenizer({piece: number for number, piece in enumerate(kept)})
 
 
-def _is_character(piece: str) -> bool:
+def is_character(piece: str) -> bool:
+    """Whether a subword is a sign, or a letter of the `SCRIPTS`, at a word's start or within."""
     character = piece.removeprefix("##") if len(piece) > 1 else piece
     if len(character) != 1:
         return False

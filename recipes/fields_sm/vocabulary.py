@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pageloom.processing import LayoutLMv2Tokenizer
-from recipes.docqa_sm.model import FIRST_WORD, piece_counts
+from recipes.docqa_sm.model import FIRST_WORD, is_character, piece_counts
 from recipes.fields_sm.model import bert_folder
 from recipes.fields_sm.pages import Store
 from recipes.fields_sm.sroie import Scan
 
 __all__ = ["PIECES", "counted", "pruned"]
 
-PIECES = 9_000
+PIECES = 5_500
 ENGLISH = 3_000
 """The most frequent English subwords, kept whether or not the texts have them."""
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -33,13 +33,14 @@ def counted(scans: Iterable[Scan], store: Store, most: int = 2000) -> Mapping[st
 def pruned(counts: Mapping[str, int], pieces: int = PIECES) -> LayoutLMv2Tokenizer:
     """The small BERT's tokenizer with `pieces` subwords.
 
-    Its special tokens and every single character, at a word's beginning and within, so that any
-    word that it could read still has subwords; the `ENGLISH` most frequent ones; those that are
-    counted, the most frequent first; and more English ones where there is room.
+    Its special tokens, and every sign and letter of the scripts that `recipes.docqa_sm` keeps, at
+    a word's beginning and within, so that any word in these still has subwords; the `ENGLISH` most
+    frequent ones; those that are counted, the most frequent first; and more English ones where
+    there is room.
     """
     vocab = LayoutLMv2Tokenizer.from_pretrained(bert_folder()).get_vocab()
     by_number = sorted(vocab, key=vocab.__getitem__)
-    letters = [piece for piece in by_number if len(piece.removeprefix("##") or piece) == 1]
+    letters = [piece for piece in by_number if is_character(piece)]
     # From here on BERT's subwords come in the order of their frequency in English.
     english = by_number[FIRST_WORD:]
     often = sorted(counts, key=lambda piece: (-counts[piece], vocab[piece]))

@@ -43,7 +43,7 @@ PACKAGED = Path(__file__).resolve().parents[2] / "weights" / "pageloom_weights" 
 class Settings:
     """How to train. A batch is `pages` pages with `texts` questions or statements each."""
 
-    steps: int = 6000
+    steps: int = 5000
     pages: int = 24
     texts: int = 1
     rate: float = 1e-3

@@ -1,0 +1,1 @@
+"""The recipe of `pageloom/docqa-visual-sm`: docqa-sm's questions, with the page's picture."""
