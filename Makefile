@@ -25,7 +25,7 @@ install = missing=""; for p in $(1); do dpkg -s $$p >/dev/null 2>&1 || missing="
 # pip puts uv where a user's PATH may not look; as a module it is always found.
 UV = $$(command -v uv || echo python3 -m uv)
 EDITABLE := --constraint constraints.txt \
-  --editable weights --editable 'components[weights,rapidocr]' --editable 'provider[worker]'
+  --editable weights --editable 'components[weights,rapidocr,serve,view]' --editable 'provider[worker]'
 
 .PHONY: setup setup-tests demo test test-distributed lint bench constraints clean
 setup: $(STAMP)
@@ -67,7 +67,7 @@ bench: setup-tests
 
 constraints: # the newest versions that fit, as name==version, without addresses
 	$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-	  --group test components/pyproject.toml provider/pyproject.toml --extra rapidocr \
+	  --group test components/pyproject.toml provider/pyproject.toml --extra rapidocr --extra serve --extra view \
 	  --no-emit-package pageloom --no-emit-package pageloom-weights --output-file constraints.txt
 
 clean:

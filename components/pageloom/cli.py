@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pageloom.corpus.corrections_command import corrections
+from pageloom.serving.command import serve
+
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
@@ -46,8 +49,13 @@ def fields(
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Write a report with pictures here.")] = None,
     jsonl: Annotated[Path | None, typer.Option(help="Write one JSON object a document.")] = None,
+    docbin: Annotated[
+        Path | None, typer.Option(help="Write the documents here, for pageloom view.")
+    ] = None,
 ) -> None:
     """Print the fields of documents; exit with 1 if any of them failed in whole or in part."""
+    from spacy.tokens import DocBin
+
     from pageloom import PageloomError, render
 
     logging.getLogger("pageloom").addHandler(logging.NullHandler())  # errors are printed below
@@ -61,15 +69,50 @@ def fields(
                     failed = True
                     typer.echo(f"error: {error.message}", err=True)
                 write(_record(doc))
-                if html is not None:
+                if html is not None or docbin is not None:
                     kept.append(doc)
         if html is not None:
             render(kept, html)
+        if docbin is not None:
+            DocBin(store_user_data=True, docs=kept).to_disk(docbin)
     except (PageloomError, ValueError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def view(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="RESULTS.spacy...", help="DocBin files, or folders of them."),
+    ],
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8765,
+    browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Show documents with their pages and fields in a browser, until it is interrupted."""
+    from pageloom.errors import PageloomError
+
+    try:
+        from pageloom.viewer import server
+    except ImportError as error:
+        typer.echo(f"error: {error.name} is missing: pip install 'pageloom[view]'", err=True)
+        raise typer.Exit(2) from None
+
+    def started(address: str) -> None:
+        typer.echo(f"{address}  (Ctrl+C ends)")
+        if not server.is_local(host):
+            typer.echo("anyone who can reach this address can see these documents", err=True)
+        if browser:
+            typer.launch(address)
+
+    try:
+        server.view(files, host, port, started)
+    except PageloomError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
 
 
 @app.command()
@@ -265,6 +308,10 @@ def evaluate(
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf8")
+
+
+app.command()(corrections)
+app.command()(serve)
 
 
 @app.command()

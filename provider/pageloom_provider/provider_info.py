@@ -24,6 +24,7 @@ def get_provider_info() -> dict[str, object]:
                     "pageloom_provider.operators.questions",
                     "pageloom_provider.operators.reading",
                     "pageloom_provider.operators.reporting",
+                    "pageloom_provider.operators.review",
                     "pageloom_provider.operators.routing",
                     "pageloom_provider.operators.tagging",
                 ],
@@ -32,7 +33,10 @@ def get_provider_info() -> dict[str, object]:
         "triggers": [
             {
                 "integration-name": "Pageloom",
-                "python-modules": ["pageloom_provider.triggers.folder"],
+                "python-modules": [
+                    "pageloom_provider.triggers.folder",
+                    "pageloom_provider.triggers.server",
+                ],
             }
         ],
         "hooks": [
@@ -47,6 +51,7 @@ def get_provider_info() -> dict[str, object]:
                 "class-name": "pageloom_provider.decorators.pageloom.pageloom_task",
             }
         ],
+        "extra-links": ["pageloom_provider.operators.export.DocumentsLink"],
         "config": {
             "pageloom": {
                 "description": "What a deployment sets once for all its pageloom tasks.",
@@ -69,6 +74,28 @@ def get_provider_info() -> dict[str, object]:
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "s3://archive@pages/quarantine",
+                        "default": None,
+                    },
+                    "views": {
+                        "description": (
+                            "The folder where runs leave views of their documents, and where the "
+                            "page Documents reads them. Without it, that is the folder views in "
+                            "the work folder; without either the page shows nothing."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://archive@pages/views",
+                        "default": None,
+                    },
+                    "roots": {
+                        "description": (
+                            "Folders, separated by commas, whose documents the API server may open "
+                            "for pictures of their pages on the page Documents, beside the work "
+                            "folder and the quarantine. It opens none outside of them."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://archive@invoices/inbox, /srv/scans",
                         "default": None,
                     },
                     "device": {
@@ -108,6 +135,16 @@ def get_provider_info() -> dict[str, object]:
                             "enum": ["auto", "cpu", "cuda", None],
                             "default": "auto",
                         },
+                    },
+                    "server": {
+                        "label": "Server",
+                        "description": "The address of a pageloom serve, as https://gpu-1:8700.",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "server_token": {
+                        "label": "Server token",
+                        "description": "What the server asks for.",
+                        "schema": {"type": ["string", "null"], "format": "password"},
                     },
                 },
             }

@@ -172,6 +172,7 @@ class FieldRow(_Frozen):
     `rank` counts the fields with the same label from 0, the most confident first. `value` is the
     normalised one (`2024-03-31`, `1234.50`) where the label's kind is known, else the text with
     white space tidied. `box` is on 0-1000, origin top left; None where the field has none.
+    `reviewed_by` is the person who confirmed or corrected it, `reviewed_at` when, as ISO 8601.
     """
 
     label: str
@@ -181,6 +182,8 @@ class FieldRow(_Frozen):
     confidence: float
     page: int | None
     box: tuple[int, int, int, int] | None
+    reviewed_by: str | None = None
+    reviewed_at: str | None = None
 
 
 class FoundAnswer(_Frozen):

@@ -42,6 +42,8 @@ COLUMNS = {
     "model_version": "TEXT",
     "pageloom_version": "TEXT",
     "run_id": "TEXT NOT NULL",
+    "reviewed_by": "TEXT",
+    "reviewed_at": "TEXT",
 }
 KEY = ("document_sha256", "label", "rank")
 DIALECTS = ("sqlite", "postgresql")
@@ -88,7 +90,7 @@ def embedded_database(path: Path) -> DbApiHook:
 
 
 def make_table(hook: DbApiHook, table: str, columns: Mapping[str, str], key: Sequence[str]) -> None:
-    """Make a table where it is missing.
+    """Make a table where it is missing, and columns that one of an earlier version lacks.
 
     Raises:
         ValueError: `table` is not a name, or not one with a schema.
@@ -99,14 +101,27 @@ def make_table(hook: DbApiHook, table: str, columns: Mapping[str, str], key: Seq
     with transaction(hook) as cursor:
         if hook.dialect_name == "postgresql":
             # A user who may only write to the table may not even ask for one "if not exists".
-            cursor.execute("SELECT to_regclass(%s)", (table,))
-            if cursor.fetchone()[0] is not None:
+            cursor.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0",
+                (table,),
+            )
+            if there := [name for (name,) in cursor.fetchall()]:
+                _add_columns(cursor, table, columns, there)
                 return
             # Of two that make a table at once, PostgreSQL refuses one, "if not exists" or not.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"pageloom {table}",))
         cursor.execute(
             f"CREATE TABLE IF NOT EXISTS {table} ({described}, PRIMARY KEY ({', '.join(key)}))"
         )
+        if hook.dialect_name == "sqlite":
+            cursor.execute(f"SELECT * FROM {table} LIMIT 0")
+            _add_columns(cursor, table, columns, [column[0] for column in cursor.description])
+
+
+def _add_columns(cursor: Any, table: str, columns: Mapping[str, str], there: Sequence[str]) -> None:
+    for name, kind in columns.items():
+        if name not in there:
+            cursor.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
 
 @contextmanager
@@ -172,6 +187,8 @@ def field_rows(document: FoundDocument, run_id: str) -> list[tuple[Any, ...]]:
             "model_version": document.model_version,
             "pageloom_version": document.pageloom_version,
             "run_id": run_id,
+            "reviewed_by": found.reviewed_by,
+            "reviewed_at": found.reviewed_at,
         }
         rows.append(tuple(row[name] for name in COLUMNS))
     return rows

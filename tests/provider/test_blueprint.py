@@ -75,6 +75,11 @@ def test_the_schema_for_editors_is_a_json_schema():
         ("schedule: {cron: '@daily', watch: true}\n", 8, "give one of cron, asset and watch"),
         ("retry_delay: 10\n", 8, "a duration is a number with s, m, h or d, such as 10m"),
         ("reader: {password: open sesame}\n", 1, "a file is no place for a secret"),
+        (
+            "routes: [{name: a, classes: [b], steps: [{component: ocr, execution: server}]}]\n",
+            1,
+            "execution: server needs a connection",
+        ),
         ("checks: {pattern: {total: '('}}\n", 8, "pattern of total is no regular expression"),
         ("schedule: @daily\n", 8, 'between quotes: schedule: "@daily"'),
         ("description: {{ x }}\n", 8, "Put a template between quotes"),
@@ -126,6 +131,7 @@ def test_settings_of_a_step_reach_its_tasks(write):
   - component: ocr
     settings: {lang: deu}
     queue: cpu
+    execution: server
   - component: lilt_tagger
     name: tag
     settings: {model: some/model}
@@ -140,11 +146,15 @@ def test_settings_of_a_step_reach_its_tasks(write):
     batch_size: 100
 """,
             )
+            + "connection: server\n"
         )
     )
     ocr, tag = dag.get_task("ocr"), dag.get_task("tag")
     assert ocr.partial_kwargs["components"] == [{"ocr": {"lang": "deu"}}]
     assert (ocr.queue, ocr.retries) == ("cpu", 2)
+    assert ocr.partial_kwargs["execution"] == "server"
+    assert ocr.partial_kwargs["pageloom_conn_id"] == "server"
+    assert tag.partial_kwargs["execution"] == "local"
     assert tag.partial_kwargs["components"] == [
         {"lilt_tagger": {"model": "some/model", "device": "cuda:1"}}
     ]

@@ -69,7 +69,8 @@ def test_a_new_run_replaces_a_documents_rows_and_no_others(tagged, tmp_path, lis
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(
             "INSERT INTO fields SELECT document_sha256, 'total', 7, value, raw_text, confidence, "
-            "page, x0, y0, x1, y1, document_uri, model, model_version, pageloom_version, run_id "
+            "page, x0, y0, x1, y1, document_uri, model, model_version, pageloom_version, run_id, "
+            "reviewed_by, reviewed_at "
             "FROM fields"
         )
     export([tagged(documents=listed[:1], scale=0.5)], run_id="manual__2", sqlite=str(path))

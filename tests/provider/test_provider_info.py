@@ -45,7 +45,7 @@ def test_airflow_finds_the_connection_type_and_shows_its_form():
     types = {each.connection_type: each for each in HookMetaService.hook_meta_data()}
     form = types["pageloom"]
     assert form.hook_name == "Pageloom"
-    assert set(form.extra_fields) == {"cache", "device"}
+    assert set(form.extra_fields) == {"cache", "device", "server", "server_token"}
     fields = form.standard_fields
     assert (fields.host.title, fields.password.title) == ("Hub endpoint", "Hub token")
     assert fields.login.hidden
@@ -94,6 +94,8 @@ def test_airflow_knows_the_configuration_section():
         "work",
         "quarantine",
         "device",
+        "roots",
+        "views",
     }
 
 

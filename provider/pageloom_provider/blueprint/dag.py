@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import DAG, Asset, AssetWatcher, TaskGroup
 
 from pageloom_provider.blueprint.parts import Place, Source, Step
+from pageloom_provider.blueprint.review import Review
 from pageloom_provider.blueprint.schema import Checks, Deployment, Ledger, Route, Sink
 from pageloom_provider.operators import (
     CheckFieldsOperator,
@@ -22,6 +23,7 @@ from pageloom_provider.operators import (
     ReportRunOperator,
     RouteDocumentsOperator,
 )
+from pageloom_provider.operators.review import GroupForReviewOperator, ReviewFieldsOperator
 from pageloom_provider.shards import text_hash
 
 __all__ = ["build_dag"]
@@ -70,7 +72,7 @@ class _Tasks:
         self.last: list[Any] = []
 
     def build(self) -> None:
-        """List, read, route, check, export, report."""
+        """List, read, route, review, check, export, report."""
         deployment = self.deployment
         source, conn_id = _placed(deployment.source)
         listing = ListDocumentsOperator(
@@ -89,7 +91,7 @@ class _Tasks:
             for route in deployment.routes:
                 self._route(route, trunk)
         else:
-            self._end(trunk, deployment.checks, deployment.sinks)
+            self._end(trunk, deployment.review, deployment.checks, deployment.sinks)
         report = ReportRunOperator(
             task_id="report",
             results=self.results,
@@ -122,6 +124,7 @@ class _Tasks:
             steps = [step.model_copy(update={"batch_size": None}) for step in route.steps[:1]]
             self._end(
                 self._steps([*steps, *route.steps[1:]], select),
+                route.review or self.deployment.review,
                 route.checks or self.deployment.checks,
                 route.sinks or self.deployment.sinks,
             )
@@ -155,10 +158,35 @@ class _Tasks:
             on_error=deployment.on_error,
             embed_images=deployment.embed_images,
             pageloom_conn_id=deployment.connection,
+            execution=step.execution,
             **_execution(step),
         ).expand(**inputs)
 
-    def _end(self, before: Any, checks: Checks | None, sinks: list[Sink]) -> None:
+    def _review(self, before: Any, review: Review) -> Any:
+        """Those who are asked see documents of several batches at once."""
+        self.earlier.append(before.output)
+        groups = GroupForReviewOperator(
+            task_id="review_batches",
+            shards=before.output,
+            batch_size=review.batch_size,
+            work=self.work,
+            work_conn_id=self.work_conn_id,
+            **review.rules(),
+        )
+        return ReviewFieldsOperator.partial(
+            task_id="review",
+            work=self.work,
+            work_conn_id=self.work_conn_id,
+            quarantine=self.deployment.quarantine,
+            **review.rules(),
+            **review.asking(),
+        ).expand(shard=groups.output)
+
+    def _end(
+        self, before: Any, review: Review | None, checks: Checks | None, sinks: list[Sink]
+    ) -> None:
+        if review is not None:
+            before = self._review(before, review)
         if checks is not None:
             before = CheckFieldsOperator.partial(
                 task_id="check",
@@ -274,6 +302,9 @@ def _version(deployment: Deployment) -> str:
             for route in deployment.routes
         ],
     }
+    asked = [deployment.review, *(route.review for route in deployment.routes)]
+    if reviews := [review.rules() for review in asked if review is not None]:
+        described["reviews"] = reviews  # not where there are none: documents would be new
     return f"{deployment.version}-{text_hash(json.dumps(described, sort_keys=True))[:8]}"
 
 

@@ -124,11 +124,25 @@ def _facts(task: Any) -> list[str]:
             facts.append(f"{name} {given[name]}")
     if given.get("sql_conn_id") or given.get("sqlite"):
         facts.append(f"{given['table']} in {given.get('sql_conn_id') or given['sqlite']}")
+    if "on_timeout" in given:
+        facts += _asked(given)
     if mapped:
         facts.append("a task a batch")
     for name, default in (("queue", "default"), ("pool", "default_pool")):
         if getattr(task, name) != default:
             facts.append(f"{name} {getattr(task, name)}")
+    return facts
+
+
+def _asked(given: Any) -> list[str]:
+    """Who is asked, and what happens when nobody answers."""
+    users = [
+        user if isinstance(user, str) else user["name"] for user in given["assigned_users"] or ()
+    ]
+    facts = [f"asks {' or '.join(users) or 'people'}"]
+    if given["response_timeout"] is not None:
+        waited = _spoken(timedelta(seconds=given["response_timeout"]))
+        facts.append(f"{given['on_timeout']} after {waited}")
     return facts
 
 

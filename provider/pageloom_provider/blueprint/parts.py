@@ -185,6 +185,9 @@ class Step(Part):
         "of the step before."
     )  # fmt: skip
     device: Text | None = Field(None, description='"auto", "cpu", "cuda" or "cuda:1".')
+    execution: Literal["local", "server"] = Field(
+        "local", description="On a worker, or on the `pageloom serve` of the connection."
+    )
     queue: Text | None = Field(None, description="The queue of the workers to run on.")
     pool: Text | None = Field(None, description="The Airflow pool to take slots of.")
     pool_slots: int = Field(1, ge=1)
@@ -209,6 +212,8 @@ class Step(Part):
             raise ValueError("overrides go with config")
         if self.device and self.component is None:
             raise ValueError("device goes with component; otherwise set it where the model is")
+        if self.device and self.execution == "server":
+            raise ValueError("device goes with execution: local; a server knows its own")
         if self.device and "device" in self.settings:
             raise ValueError("device is given twice: here and in settings")
         if self.component is not None and "factory" in self.settings:

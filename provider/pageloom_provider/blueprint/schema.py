@@ -24,6 +24,7 @@ from pageloom_provider.blueprint.parts import (
     Step,
     Text,
 )
+from pageloom_provider.blueprint.review import Review
 from pageloom_provider.spec import OnError
 
 __all__ = [
@@ -132,6 +133,7 @@ class Sink(Part):
 
 
 _SINKS = ("table", "jsonl", "parquet", "docbin")
+_REVIEW = ("review_batches", "review")
 
 
 class Route(Part):
@@ -144,6 +146,7 @@ class Route(Part):
     min_score: Share = Field(0.0, description="The least score of the document's best class.")
     otherwise: bool = Field(False, description="Take the documents that fit no other route.")
     steps: list[Step] = Field(default_factory=list)
+    review: Review | None = Field(None, description="By default the deployment's.")
     checks: Checks | None = Field(None, description="By default the deployment's.")
     sinks: list[Sink] = Field(default_factory=list, description="By default the deployment's.")
 
@@ -225,7 +228,7 @@ class Deployment(Part):
     quarantine: Text | None = Field(None, description="By default `quarantine` in `work`.")
     on_error: OnError = Field("quarantine", description="What becomes of an unreadable document.")
     connection: Text | None = Field(
-        None, description="Of the type pageloom: hub, token, cache folder, default device."
+        None, description="Of the type pageloom: hub, token, cache folder, device, server."
     )
     language: Text = Field("en", description="Of the spaCy pipeline.")
     reader: dict[str, JsonValue] = Field(
@@ -241,6 +244,7 @@ class Deployment(Part):
     queue: Text | None = Field(None, description="Of all tasks that name no queue.")
     steps: list[Step] = Field(min_length=1)
     routes: list[Route] = Field(default_factory=list)
+    review: Review | None = None
     checks: Checks | None = None
     sinks: list[Sink] = Field(default_factory=list)
     alerts: list[Alert] = Field(default_factory=list)
@@ -275,6 +279,9 @@ class Deployment(Part):
                     f"{sink.kind} {place.uri}: every run writes its own file; name it after the "
                     "run: {{ run_id }}"
                 )
+        steps = (*self.steps, *(step for route in self.routes for step in route.steps))
+        if self.connection is None and any(step.execution == "server" for step in steps):
+            raise ValueError("execution: server needs a connection, which names the server")
         password = self.reader.get("password")
         if isinstance(password, str) and "{{" not in password:
             raise ValueError(
@@ -301,11 +308,11 @@ class Deployment(Part):
         """The tasks' names: of the trunk, then of each route."""
         trunk = [step.task_id for step in self.steps]
         sinks = [] if self.routes else [sink.task_id for sink in self.sinks]
-        yield ["list_documents", *trunk, *sinks, "check", "report"]
+        yield ["list_documents", *trunk, *sinks, *_REVIEW, "check", "report"]
         for route in self.routes:
             steps = [step.task_id for step in route.steps]
             sinks = [sink.task_id for sink in route.sinks or self.sinks]
-            yield ["select", *steps, *sinks, "check"]
+            yield ["select", *steps, *sinks, *_REVIEW, "check"]
 
 
 def _unique(noun: str, names: list[str]) -> None:

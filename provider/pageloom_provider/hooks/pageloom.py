@@ -1,4 +1,4 @@
-"""A connection of the type `pageloom`: where models come from, and the device they run on."""
+"""A connection of the type `pageloom`: the model hub, the device, the resident server."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from pageloom_provider.configuration import option
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+    from pageloom_provider.hooks.server import PageloomServer
+
 _TIMEOUT = 10  # seconds for the hub's answer to the test button
 
 __all__ = ["PageloomHook", "model_settings"]
@@ -26,7 +28,8 @@ class PageloomHook(BaseHook):
     """The settings that a worker's models need, from an Airflow connection.
 
     Host is the model hub's endpoint, password its token; the extras `cache` (a folder on the
-    worker) and `device` ("auto", "cpu", "cuda") are fields of the connection form.
+    worker), `device` ("auto", "cpu", "cuda"), `server` (the address of a `pageloom serve`) and
+    `server_token` are fields of the connection form.
     """
 
     conn_name_attr = "pageloom_conn_id"
@@ -45,11 +48,15 @@ class PageloomHook(BaseHook):
         widgets, texts, fields = map(
             import_module, ("flask_appbuilder.fieldwidgets", "flask_babel", "wtforms")
         )
-        labels = {"cache": "Cache folder", "device": "Default device"}
-        return {
-            name: fields.StringField(texts.lazy_gettext(label), widget=widgets.BS3TextFieldWidget())
+        labels = {"cache": "Cache folder", "device": "Default device", "server": "Server"}
+        widget = widgets.BS3TextFieldWidget()
+        form = {
+            name: fields.StringField(texts.lazy_gettext(label), widget=widget)
             for name, label in labels.items()
         }
+        label = texts.lazy_gettext("Server token")
+        form["server_token"] = fields.PasswordField(label, widget=widgets.BS3PasswordFieldWidget())
+        return form
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -85,6 +92,24 @@ class PageloomHook(BaseHook):
         }
         return {name: value for name, value in given.items() if value}
 
+    def server(self) -> PageloomServer:
+        """The resident server, for `execution="server"`.
+
+        Raises:
+            ValueError: The connection names none.
+        """
+        from pageloom_provider.hooks.server import PageloomServer
+
+        extra = self.connection.extra_dejson
+        address = str(extra.get("server") or "")
+        if not address:
+            raise ValueError(
+                f"the connection {self.pageloom_conn_id} names no server: fill in its field Server "
+                "with the address of a `pageloom serve`"
+            )
+        token = extra.get("server_token")
+        return PageloomServer(address, str(token) if token else None)
+
     @contextmanager
     def environment(self) -> Iterator[None]:
         """Set `variables` for the time of a task; what was set before comes back."""
@@ -101,13 +126,14 @@ class PageloomHook(BaseHook):
                     os.environ[name] = value
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the hub whether it knows the token, and the disk whether the cache can be written.
+        """Ask the hub and the server whether they know the token, and look at the cache folder.
 
         This is the test button of the connection form. It runs on the API server, so the answer
-        about the cache folder is for that machine. Without an endpoint nothing leaves the machine.
+        about the cache folder is for that machine. Without addresses nothing leaves the machine.
         """
         reasons = []
-        for works, reason in filter(None, (self._test_hub(), self._test_cache())):
+        tests = (self._test_hub(), self._test_cache(), self._test_server())
+        for works, reason in filter(None, tests):
             if not works:
                 return False, reason
             reasons.append(reason)
@@ -137,6 +163,18 @@ class PageloomHook(BaseHook):
         except (OSError, ValueError) as error:
             return False, f"The hub at {endpoint} cannot be reached: {error}"
         return True, f"The hub at {endpoint} answers."
+
+    def _test_server(self) -> tuple[bool, str] | None:
+        from pageloom_provider.hooks.server import ServerError
+
+        if not self.connection.extra_dejson.get("server"):
+            return None
+        server = self.server()
+        try:
+            server.check()
+        except ServerError as error:
+            return False, f"{error}."
+        return True, f"The server at {server.address} answers."
 
     def _test_cache(self) -> tuple[bool, str] | None:
         cache = self.connection.extra_dejson.get("cache")

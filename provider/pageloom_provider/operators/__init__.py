@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     )
     from pageloom_provider.operators.reading import LayoutTokenizerOperator, OcrOperator
     from pageloom_provider.operators.reporting import ReportRunOperator
+    from pageloom_provider.operators.review import GroupForReviewOperator, ReviewFieldsOperator
     from pageloom_provider.operators.routing import (
         RegroupDocumentsOperator,
         RouteDocumentsOperator,
@@ -27,6 +28,7 @@ __all__ = [
     "CheckFieldsOperator",
     "DocumentClassifierOperator",
     "ExportFieldsOperator",
+    "GroupForReviewOperator",
     "LayoutLMv2TaggerOperator",
     "LayoutQuestionAnsweringOperator",
     "LayoutTokenizerOperator",
@@ -36,6 +38,7 @@ __all__ = [
     "PipelineOperator",
     "RegroupDocumentsOperator",
     "ReportRunOperator",
+    "ReviewFieldsOperator",
     "RouteDocumentsOperator",
     "ViltVqaOperator",
 ]
@@ -44,6 +47,7 @@ _MODULES = {
     "CheckFieldsOperator": "checking",
     "DocumentClassifierOperator": "classification",
     "ExportFieldsOperator": "export",
+    "GroupForReviewOperator": "review",
     "LayoutLMv2TaggerOperator": "tagging",
     "LayoutQuestionAnsweringOperator": "questions",
     "LayoutTokenizerOperator": "reading",
@@ -53,6 +57,7 @@ _MODULES = {
     "PipelineOperator": "pipeline",
     "RegroupDocumentsOperator": "routing",
     "ReportRunOperator": "reporting",
+    "ReviewFieldsOperator": "review",
     "RouteDocumentsOperator": "routing",
     "ViltVqaOperator": "questions",
 }

@@ -1,33 +1,46 @@
-"""Writing the fields of a run's documents where other programs read them."""
+"""Writing the fields of a run's documents where other programs and people read them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseOperatorLink
 
 from pageloom_provider.assets import announce
 from pageloom_provider.operators.claims import Claims
 from pageloom_provider.spec import Failure, FoundDocument, parse_shards
 from pageloom_provider.storage import local_path, location, written_aside
+from pageloom_provider.views import Origin, run_address, views_folder
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
+    from airflow.sdk.types import TaskInstanceKey
 
     from pageloom_provider.spec import Shard
 
-__all__ = ["ExportFieldsOperator"]
+__all__ = ["DocumentsLink", "ExportFieldsOperator"]
+
+
+class DocumentsLink(BaseOperatorLink):
+    """A link from the task to its run's documents."""
+
+    name = "Documents"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The page's address; none where there are no views."""
+        root = getattr(operator, "views", None) or views_folder()
+        return run_address(ti_key.dag_id, ti_key.run_id) if root else ""
 
 
 class ExportFieldsOperator(BaseOperator):
-    """Write the fields of shards to files, to an SQL table, or both.
+    """Write the fields of shards to files, to an SQL table, or both; leave views of the documents.
 
     A file appears complete or not at all. The table holds a row a field, and is made where it is
     missing; its key is document hash, label and rank, so a document that is exported again
-    replaces its own rows, whoever else writes meanwhile.
+    replaces its own rows, whoever else writes meanwhile. The page "Documents" shows the views.
 
     Returns `{documents, fields, failed, pages, jsonl, parquet, docbin, table}`; names each document
     in quarantine in the log. The events of the task's outlets carry the same as extra.
@@ -46,7 +59,12 @@ class ExportFieldsOperator(BaseOperator):
             claim on are left out; the others become done, and those in quarantine failed, in one
             transaction with the table where both are in one database. Of several exports of the
             same documents, give it to the last.
+        views: Where the views of the documents go, those in quarantine included. By default
+            Airflow's `[pageloom] views`, or else the folder `views` in `[pageloom] work`; without
+            either there are none. The page shows what is in the folder that its Airflow is set to.
     """
+
+    operator_extra_links = (DocumentsLink(),)
 
     result: dict[str, Any] | None = None  # what `execute` returned, for lineage
 
@@ -60,6 +78,7 @@ class ExportFieldsOperator(BaseOperator):
         "table",
         "storage_conn_id",
         "ledger",
+        "views",
     )
     template_fields_renderers = {"shards": "json", "ledger": "json"}
 
@@ -75,6 +94,7 @@ class ExportFieldsOperator(BaseOperator):
         table: str = "fields",
         storage_conn_id: str | None = None,
         ledger: dict[str, Any] | None = None,
+        views: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -87,6 +107,7 @@ class ExportFieldsOperator(BaseOperator):
         self.table = table
         self.storage_conn_id = storage_conn_id
         self.ledger = ledger
+        self.views = views
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the shards one by one; write the files first, then the table in one transaction."""
@@ -107,6 +128,7 @@ class ExportFieldsOperator(BaseOperator):
         if claims:
             documents = claims.kept(documents)
         self._write_files(results, documents, run_id)
+        self._leave_views(results, documents, context)
         hook = self._hook()
         if hook:
             documents = self._write_table(hook, documents, failures, claims, run_id)
@@ -161,6 +183,25 @@ class ExportFieldsOperator(BaseOperator):
             data = collected(results, self.storage_conn_id, keep)
             with written_aside(location(self.docbin, self.storage_conn_id)) as file:
                 file.write(data)
+
+    def _leave_views(
+        self, results: list[Shard], documents: list[FoundDocument], context: Context
+    ) -> None:
+        root = self.views or views_folder()
+        instance = context.get("ti")
+        if not root or instance is None:
+            return
+        from pageloom_provider.worker import leave_views
+
+        map_index = instance.map_index
+        origin = Origin(
+            instance.dag_id,
+            instance.run_id,
+            instance.task_id,
+            -1 if map_index is None else map_index,
+        )
+        keep = {document.document_sha256 for document in documents}
+        leave_views(root, origin, results, self.storage_conn_id, keep=keep)
 
     def _write_table(
         self,

@@ -64,7 +64,10 @@ class PipelineOperator(BaseOperator):
             cannot open the documents. Documents from object storage always travel with their
             content; this is for those on a worker's own disk.
         pageloom_conn_id: A connection of the type `pageloom`: the hub's endpoint and token, the
-            cache folder, the default device.
+            cache folder, the default device, the server's address and token.
+        execution: "local" runs the pipeline on this worker; "server" on the `pageloom serve` of
+            the connection, which must serve these components with these settings, or the `config`
+            by its name. The task is deferred while it waits. The shard is the same.
     """
 
     outcome: Outcome | None = None  # what `execute` came to, for lineage
@@ -83,6 +86,7 @@ class PipelineOperator(BaseOperator):
         "on_error",
         "embed_images",
         "pageloom_conn_id",
+        "execution",
     )
     template_fields_renderers = {
         "components": "json",
@@ -108,6 +112,7 @@ class PipelineOperator(BaseOperator):
         on_error: str = "quarantine",
         embed_images: bool = False,
         pageloom_conn_id: str | None = None,
+        execution: str = "local",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -124,15 +129,54 @@ class PipelineOperator(BaseOperator):
         self.on_error = on_error
         self.embed_images = embed_images
         self.pageloom_conn_id = pageloom_conn_id
+        self.execution = execution
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the batch on this worker."""
+        """Run the batch on this worker, or send it to the server."""
         job = self.job(context)
+        if self.execution == "server":
+            return self._on_server(context, job, {})
         from pageloom_provider.hooks.pageloom import model_settings
         from pageloom_provider.worker import run_batch
 
         with model_settings(self.pageloom_conn_id) as device:
             outcome = run_batch(job.model_copy(update={"device": device}))
+        return self._finish(context, job, outcome)
+
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Go on when the server has done something, or has room."""
+        return self._on_server(context, self.job(context), event)
+
+    def _on_server(self, context: Context, job: Job, event: dict[str, Any]) -> dict[str, Any]:
+        """Send and fetch what there is; wait for the rest without holding up a worker."""
+        from pageloom_provider.hooks.pageloom import PageloomHook
+        from pageloom_provider.hooks.server import BusyError
+        from pageloom_provider.triggers.server import ServerTrigger
+        from pageloom_provider.worker import Progress, Waiting, run_on_server
+
+        assert self.pageloom_conn_id is not None  # `job` has looked
+        progress = Progress(**event.get("progress", {}))
+        reached: Outcome | Waiting
+        try:
+            reached = run_on_server(job, PageloomHook(self.pageloom_conn_id).server(), progress)
+        except BusyError as error:
+            if event.get("state") == "away":  # it was asked for long enough
+                raise
+            self.log.info("%s", error)
+            reached = Waiting([], error.retry_after, False, progress)
+        if isinstance(reached, Waiting):
+            self.log.info("waiting for %d documents on the server", len(reached.jobs))
+            trigger = ServerTrigger(
+                self.pageloom_conn_id,
+                reached.jobs,
+                pause=reached.pause,
+                more=reached.more,
+                progress=reached.progress._asdict(),
+            )
+            self.defer(trigger=trigger, method_name="resume", timeout=self.execution_timeout)
+        return self._finish(context, job, reached)
+
+    def _finish(self, context: Context, job: Job, outcome: Outcome) -> dict[str, Any]:
         self.outcome = outcome
         measure(outcome, {key: job.run[key] for key in ("dag_id", "task_id") if key in job.run})
         shard = outcome.shard.model_dump()
@@ -176,6 +220,7 @@ class PipelineOperator(BaseOperator):
             raise ValueError(
                 f"{self.task_id}: on_error is 'quarantine' or 'fail', not {self.on_error!r}"
             )
+        self._check_execution()
         return Job(
             documents=parse_documents(self.documents) if self.documents is not None else None,
             shard=parse_shard(self.shard) if self.shard is not None else None,
@@ -193,6 +238,23 @@ class PipelineOperator(BaseOperator):
             embed_images=self.embed_images,
             run=run_of(context),
         )
+
+    def _check_execution(self) -> None:
+        if self.execution not in ("local", "server"):
+            raise ValueError(
+                f"{self.task_id}: execution is 'local' or 'server', not {self.execution!r}"
+            )
+        if self.execution == "server":
+            if self.pageloom_conn_id is None:
+                raise ValueError(
+                    f"{self.task_id}: execution='server' needs a pageloom_conn_id, whose "
+                    "connection names the server"
+                )
+            if "password" in (self.reader or {}):
+                raise ValueError(
+                    f"{self.task_id}: a password for documents does not travel to the server: give "
+                    "it to the reader of the server's own pipeline"
+                )
 
 
 def one_component(factory: str, operator: PipelineOperator, settings: Sequence[str]) -> Components:

@@ -48,8 +48,12 @@ def found_documents(
 
 
 def _rows(doc: Doc) -> Iterator[FieldRow]:
+    from pageloom.corpus.reviewing import reviews_of
+
+    reviews = {field.label: review for review in reviews_of(doc) for field in review.fields}
     for label, fields in sorted(doc._.fields.items()):
         for rank, found in enumerate(fields):
+            review = reviews.get(label) if rank == 0 else None
             yield FieldRow(
                 label=label,
                 rank=rank,
@@ -59,6 +63,8 @@ def _rows(doc: Doc) -> Iterator[FieldRow]:
                 confidence=found.score,
                 page=found.page,
                 box=found.box,
+                reviewed_by=None if review is None else review.by,
+                reviewed_at=None if review is None else review.at,
             )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pageloom import DocumentReader
 
-__all__ = ["GONE", "ChangedError", "opened"]
+__all__ = ["GONE", "ChangedError", "changed", "opened"]
 
 
 class ChangedError(Exception):
@@ -41,6 +41,11 @@ def opened(document: Document, reader: DocumentReader, *, embed: bool = False) -
         # Bytes travel inside the Doc: later tasks need neither the storage nor a connection.
         doc = reader(path.read_bytes())
     if document.sha256 and doc._.sha256 and doc._.sha256 != document.sha256:
-        raise ChangedError(f"{document.uri} has changed since it was listed: list and run again")
+        raise ChangedError(changed(document.uri))
     doc._.source = document.uri
     return doc
+
+
+def changed(uri: str) -> str:
+    """The message for a document that is not what was listed."""
+    return f"{uri} has changed since it was listed: list and run again"

@@ -22,6 +22,7 @@ __all__ = [
     "devices_asked",
     "devices_used",
     "reader_of",
+    "step_of",
 ]
 
 # Settings that change how fast a result comes and not the result.
@@ -39,22 +40,24 @@ def describe(pipeline: Pipeline) -> Step:
 
     models: dict[str, str] = {}
     if pipeline.config is not None:
-        components: list[dict[str, Any]] = []
         models["config"] = shards.files_hash(local_path(location(pipeline.config)))
-    else:
-        components = [component.model_dump() for component in pipeline.components]
-        for component in components:
-            settings = {**_factory_defaults(component["factory"]), **component["settings"]}
-            for key in CHECKPOINTS:
-                if isinstance(settings.get(key), str):
-                    named = settings[key]
-                    version = _checkpoint_version(named, settings.get("revision"))
-                    models[f"{component['name']}.{key}"] = f"{named}@{version}"
-            component["settings"] = {
-                key: value
-                for key, value in component["settings"].items()
-                if key not in EXECUTION_ONLY
-            }
+    for component in pipeline.components:
+        settings = {**_factory_defaults(component.factory), **component.settings}
+        for key in CHECKPOINTS:
+            if isinstance(settings.get(key), str):
+                named = settings[key]
+                version = _checkpoint_version(named, settings.get("revision"))
+                models[f"{component.name}.{key}"] = f"{named}@{version}"
+    return step_of(pipeline, models, pageloom.__version__)
+
+
+def step_of(pipeline: Pipeline, models: dict[str, str], pageloom: str) -> Step:
+    """The step of a pipeline that runs with these checkpoints and this version of pageloom."""
+    components = [component.model_dump() for component in pipeline.components]
+    for component in components:
+        component["settings"] = {
+            key: value for key, value in component["settings"].items() if key not in EXECUTION_ONLY
+        }
     reader = {key: value for key, value in pipeline.reader.items() if key != "password"}
     described = {
         "components": components,
@@ -62,14 +65,14 @@ def describe(pipeline: Pipeline) -> Step:
         "overrides": pipeline.overrides,
         "language": pipeline.language,
         "reader": reader,
-        "pageloom": pageloom.__version__,
+        "pageloom": pageloom,
     }
     return Step.model_validate(
         {
             "settings": shards.text_hash(json.dumps(described, sort_keys=True, default=str)),
             "components": tuple(components),
             "models": models,
-            "pageloom": pageloom.__version__,
+            "pageloom": pageloom,
         }
     )
 

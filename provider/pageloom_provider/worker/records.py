@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
 
-__all__ = ["collected", "docbin", "merged", "read_docs"]
+__all__ = ["collected", "docbin", "merged", "read_docs", "read_one"]
 
 
 def read_docs(path: ObjectStoragePath, vocab: Vocab) -> Iterator[Doc]:
@@ -42,12 +42,25 @@ def docbin(doc: Doc) -> bytes:
     return DocBin(docs=[doc], store_user_data=True).to_bytes()
 
 
+def read_one(data: bytes, vocab: Vocab) -> Doc:
+    """The document of a `DocBin` of one."""
+    from spacy.tokens import DocBin
+
+    import pageloom  # noqa: F401  (registers the extensions)
+
+    [doc] = DocBin(store_user_data=True).from_bytes(data).get_docs(vocab)
+    return doc
+
+
 def merged(docbins: Iterable[bytes]) -> bytes:
-    """One `DocBin` of the documents of several, in order."""
+    """One `DocBin` of the documents of several, in order; of one, as it is and without spaCy."""
+    several = list(docbins)
+    if len(several) == 1:
+        return several[0]
     from spacy.tokens import DocBin
 
     shard = DocBin(store_user_data=True)
-    for one in docbins:
+    for one in several:
         shard.merge(DocBin(store_user_data=True).from_bytes(one))
     return shard.to_bytes()
 
