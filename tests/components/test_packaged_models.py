@@ -14,7 +14,7 @@ from pageloom_weights import names, path
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 TRUTH = json.loads((SAMPLES / "truth.json").read_text(encoding="utf8"))
 VECTOR = ("invoice-toolmaker.pdf", "invoice-garden-supply.pdf")
-"""Invoices with a text layer, so that these tests need no OCR engine."""
+"""Invoices with a text layer, so that what reads words needs no OCR engine."""
 
 
 def pipeline(*components, **settings):
@@ -79,3 +79,26 @@ def test_lilt_qa_answers(name):
     expected = {"invoice-toolmaker.pdf": "RE-2024-10733", "invoice-garden-supply.pdf": "20871"}
     assert number.text == expected[name]
     assert plain(seller.text) == plain(TRUTH[name]["company"])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "table"),
+    [
+        ("invoice-toolmaker.pdf", "invoice", "yes"),
+        ("invoice-garden-supply.pdf", "invoice", "yes"),
+        ("receipt-hardware.jpg", "receipt", "no"),
+        ("receipt-minimarket.webp", "receipt", "no"),
+    ],
+)
+def test_vilt_vqa_looks_at_the_page(name, kind, table):
+    asked = ["What kind of document is this?", "Is there a table?", "Is there a barcode?"]
+    doc = pipeline("vilt_vqa", questions=asked)(sample(name))
+    assert [answer.text for answer in doc._.answers] == [kind, table, "no"]
+
+
+def test_vilt_matcher_prefers_the_statement_that_fits():
+    statements = ["an invoice with a table", "a letter with a signature", "a receipt"]
+    for name, best in (("invoice-toolmaker.pdf", 0), ("receipt-hardware.jpg", 2)):
+        doc = pipeline("vilt_matcher", statements=statements)(sample(name))
+        first = max(doc._.answers, key=lambda answer: answer.score)
+        assert first.question == statements[best]

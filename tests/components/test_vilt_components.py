@@ -9,7 +9,6 @@ import spacy
 import torch
 from PIL import Image
 from spacy.tokens import DocBin
-from thinc.api import ConfigValidationError
 
 from pageloom import CheckpointError, open_document
 from pageloom.models import ViltForImageAndTextRetrieval, ViltForQuestionAnswering
@@ -271,7 +270,3 @@ class TestWrongSettings:
     def test_values(self, settings):
         with pytest.raises(ValueError, match=next(iter(settings)).replace("questions", "list")):
             ViltVqa(model="/no/such/folder", **settings)
-
-    def test_the_model_is_required(self):
-        with pytest.raises(ConfigValidationError, match="model"):
-            spacy.blank("en").add_pipe("vilt_vqa")

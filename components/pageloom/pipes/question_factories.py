@@ -36,6 +36,7 @@ VQA_SCORES: dict[str, Any] = dict.fromkeys(QA_SCORES, 0.0) | {
 }
 
 VILT_CONFIG: dict[str, Any] = {
+    "model": "pageloom/vqa-sm",
     "revision": None,
     "batch_tokens": 4096,
     "device": "auto",
