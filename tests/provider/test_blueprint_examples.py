@@ -134,7 +134,7 @@ def test_questions_to_a_folder_of_scans(run, archive, tmp_path):
         "Is there a signature?",
         "Is there a stamp?",
     ]
-    assert all(0 <= answer["score"] <= 1 for answer in answers)
+    assert all(0 <= answer["confidence"] <= 1 for answer in answers)
 
 
 def documented():

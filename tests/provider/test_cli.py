@@ -65,9 +65,9 @@ WRONG = [
     ("name: tag", "settings: {model: ./nowhere}", 11, "./nowhere: there is no such folder"),
     (
         'lilt_qa, settings: {model: "{{ params.model }}"}',
-        "vilt_matcher",
+        "layoutlmv2_qa",
         19,
-        "vilt_matcher must be given a model",
+        "layoutlmv2_qa must be given a model",
     ),
     ("produces", "language: tlh\nproduces", 22, "spaCy has no language 'tlh'"),
     (

@@ -186,8 +186,8 @@ def test_documents_of_an_object_store_keep_their_content(
     with s3() as address:
         extra = {"endpoint_url": address, "region_name": "us-east-1"}
         connection = {"conn_type": "aws", "login": "tests", "password": "tests", "extra": extra}
-        monkeypatch.setenv("AIRFLOW_CONN_STORE", json.dumps(connection))
-        store = location("s3://store@inbox")
+        monkeypatch.setenv("AIRFLOW_CONN_SERVED", json.dumps(connection))
+        store = location("s3://served@inbox")
         store.mkdir(parents=True, exist_ok=True)
         for name in ("a.pdf", "corrupt.pdf"):
             (store / name).write_bytes((folder / name).read_bytes())
@@ -195,7 +195,7 @@ def test_documents_of_an_object_store_keep_their_content(
         def run(execution):
             operator = PipelineOperator(
                 task_id="batch",
-                documents=["s3://store@inbox/a.pdf", "s3://store@inbox/corrupt.pdf"],
+                documents=["s3://served@inbox/a.pdf", "s3://served@inbox/corrupt.pdf"],
                 components=READING,
                 work=str(tmp_path / execution),
                 execution=execution,

@@ -36,7 +36,7 @@ def bucket(address, monkeypatch):
     keys = {"aws_access_key_id": "tests", "aws_secret_access_key": "tests"}
     extra = {"endpoint_url": address, "region_name": "us-east-1"}
     connection = {"conn_type": "aws", "login": "tests", "password": "tests", "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_STORE", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_CONN_VIEWS", json.dumps(connection))
     storage = boto3.resource("s3", endpoint_url=address, region_name="us-east-1", **keys)
     return storage.create_bucket(Bucket=f"tests-{uuid.uuid4().hex}")
 
@@ -55,7 +55,7 @@ def test_documents_of_a_bucket_are_shown_with_their_pages(bucket, folder, run, m
     from pageloom_provider.plugin.listing import counts_of, listed_of, view_of
     from pageloom_provider.plugin.sources import document
 
-    store = f"s3://store@{bucket.name}"
+    store = f"s3://views@{bucket.name}"
     for name in ("a.pdf", "corrupt.pdf"):
         bucket.upload_file(str(folder / name), f"in/{name}")
     given = {"run_id": RUN, "ti": Instance}
@@ -86,7 +86,7 @@ def test_documents_of_a_bucket_are_shown_with_their_pages(bucket, folder, run, m
 def test_a_document_costs_its_own_part_of_the_file(bucket, run, monkeypatch):
     from pageloom_provider.plugin import listing
 
-    root = f"s3://store@{bucket.name}/views"
+    root = f"s3://views@{bucket.name}/views"
     thousand(root, run_id=RUN)
     listed = listing.listed_of(root, run)
     assert len(listed) == 1000
@@ -99,7 +99,7 @@ def test_another_processs_writing_is_seen_at_once(bucket, run):
     """The file system keeps listings: they are not trusted."""
     from pageloom_provider.plugin.listing import counts_of
 
-    root = f"s3://store@{bucket.name}/views"
+    root = f"s3://views@{bucket.name}/views"
     assert (dags_in(root), counts_of(root, run)) == ([], None)
     leave(root, [view("a")], run_id=RUN)
     key = next(each.key for each in bucket.objects.all() if each.key.endswith("head.json"))
