@@ -1,6 +1,7 @@
 # make setup   installs what is missing: Debian packages, uv, .venv; setup-tests what tests need
 # make demo    runs the invoice-ingestion DAG under a real Airflow, on the documents in samples/
 # make test    lint, types and the whole test suite
+# make test-quick   of it, what takes less than ten seconds each: after every change
 # make test-distributed   of it, what starts PostgreSQL, Redis and an Airflow with Celery workers
 # make bench   times pageloom beside the public library and writes benchmarks/RESULTS.md
 SHELL := /bin/bash
@@ -27,7 +28,7 @@ UV = $$(command -v uv || echo python3 -m uv)
 EDITABLE := --constraint constraints.txt \
   --editable weights --editable 'components[weights,rapidocr,serve,view]' --editable 'provider[worker]'
 
-.PHONY: setup setup-tests demo test test-distributed lint bench constraints clean
+.PHONY: setup setup-tests demo test test-quick test-distributed lint bench constraints clean
 setup: $(STAMP)
 setup-tests: $(TEST_STAMP)
 
@@ -55,6 +56,9 @@ lint: setup-tests
 test: lint
 	.venv/bin/pytest -n 2 --dist worksteal -m 'not distributed'
 	$(MAKE) --no-print-directory test-distributed
+
+test-quick: lint
+	.venv/bin/pytest -n 2 --dist worksteal -m 'not slow and not distributed'
 
 test-distributed: setup-tests
 	.venv/bin/pytest -n 0 -m distributed tests/integration

@@ -69,6 +69,9 @@ class Deployment:
             "API__BASE_URL": self.address,
             "API__SECRET_KEY": secrets.token_hex(32),
             "API_AUTH__JWT_SECRET": secrets.token_hex(32),
+            # The services write into one SQLite file, in turn: on a slow machine, five seconds of
+            # waiting, as Python's driver has them, are too few while all of them start.
+            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",
             "LOGGING__LOGGING_LEVEL": "INFO",
             # Where dag-factory is installed, it would send usage figures.
             "DAG_FACTORY__ENABLE_TELEMETRY": "False",

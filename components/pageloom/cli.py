@@ -125,8 +125,11 @@ def models() -> None:
         raise typer.Exit(1) from None
     for name in pageloom_weights.names():
         config = json.loads((pageloom_weights.path(name) / "config.json").read_text("utf8"))
-        labels = dict.fromkeys(label.rpartition("-")[2] for label in config["id2label"].values())
+        ids = sorted(config["id2label"], key=int)
+        labels = dict.fromkeys(config["id2label"][number].rpartition("-")[2] for number in ids)
         labels.pop("O", None)
+        if "LABEL_0" in labels:  # the library's word for no classes
+            labels.clear()
         typer.echo(f"pageloom/{name}  {config['architectures'][0]}  {', '.join(labels)}")
 
 

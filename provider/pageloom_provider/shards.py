@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from pageloom_provider.spec import Manifest, Step
+from pageloom_provider.spec import Manifest, Shard, Step
 from pageloom_provider.storage import written_aside
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ __all__ = [
     "files_hash",
     "read_manifest",
     "shard_name",
+    "summary",
     "text_hash",
     "write_shard",
 ]
@@ -71,6 +72,16 @@ def write_shard(path: ObjectStoragePath, docbin: bytes, manifest: Manifest) -> N
         file.write(docbin)
     with written_aside(_manifest_path(path)) as file:
         file.write(manifest.model_dump_json(indent=2).encode() + b"\n")
+
+
+def summary(path: ObjectStoragePath, manifest: Manifest) -> Shard:
+    """What tasks hand on of a finished shard."""
+    return Shard(
+        uri=str(path),
+        documents=manifest.documents,
+        failed=len(manifest.failures),
+        pages=manifest.pages,
+    )
 
 
 def read_manifest(path: ObjectStoragePath) -> Manifest | None:

@@ -58,6 +58,12 @@ class Origin(NamedTuple):
     task_id: str
     map_index: int = -1
 
+    @classmethod
+    def of(cls, instance: Any) -> Origin:
+        """That of a running task instance, whose `map_index` may be None."""
+        map_index = -1 if instance.map_index is None else instance.map_index
+        return cls(instance.dag_id, instance.run_id, instance.task_id, map_index)
+
 
 class Entry(NamedTuple):
     """A document to write.

@@ -2,6 +2,7 @@
 
 Pages of layouts that no training saw are asked with phrases that no training used, by the component
 that users run: from the exact words, and with `--engine` from a damaged picture through OCR.
+`--component layoutlmv2_qa --model pageloom/docqa-visual-sm` scores the one that sees pages too.
 """
 
 from __future__ import annotations
@@ -12,22 +13,29 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import spacy
 import torch
+from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from pageloom import open_document
 from pageloom.document.extensions import set_tokens
 from recipes.docqa_sm.questions import Known, Question, ask, places, plain
 from recipes.docqa_sm.score import Score, table
 from recipes.docqa_sm.train import drawn_kinds
+from recipes.documents.damage import render
 from recipes.documents.dataset import KINDS, Example, draw, in_order, layouts
 from recipes.documents.layout import Split
 from recipes.documents.scans import read_scans
 from recipes.documents.sheet import Sheet
 
 __all__ = ["Page", "pages_of"]
+
+LONG_EDGE = 400
+"""Pixels of the longer side of an exact page's picture, of which models see 224 by 224."""
 
 
 @dataclass(frozen=True)
@@ -72,23 +80,24 @@ def pages_of(
     return found
 
 
-def word_doc(page: Example, vocab: Vocab) -> Doc:
-    """A `Doc` of a page's exact words."""
-    doc = Doc(vocab, words=page.texts)
-    set_tokens(doc, page.boxes, [1] * len(doc), [1.0] * len(doc))
+def word_doc(page: Page, vocab: Vocab) -> Doc:
+    """A `Doc` of a page's exact words, with its picture, undamaged."""
+    doc = Doc(vocab, words=page.example.texts)
+    dpi = 72 * LONG_EDGE / max(page.sheet.width, page.sheet.height)
+    doc._.pages = open_document(render(page.sheet, dpi), vocab)._.pages
+    set_tokens(doc, page.example.boxes, [1] * len(doc), [1.0] * len(doc))
     return doc
 
 
-def answered(model: str, docs: Iterable[Doc], asked: Sequence[Page], dtype: str) -> Iterator[Doc]:
+def answered(qa: Pipe, docs: Iterable[Doc], asked: Sequence[Page]) -> Iterator[Doc]:
     """The documents with their answers."""
-    qa = spacy.blank("xx").add_pipe("lilt_qa", config={"model": model, "dtype": dtype})
 
     def with_questions() -> Iterator[Doc]:
         for doc, page in zip(docs, asked, strict=True):
             doc._.questions = [question.text for question in page.questions]
             yield doc
 
-    yield from qa.pipe(with_questions())  # type: ignore[attr-defined]
+    yield from qa.pipe(with_questions())
 
 
 def scored(docs: Iterable[Doc], asked: Sequence[Page]) -> Score:
@@ -118,6 +127,7 @@ def main() -> None:
     logging.getLogger("pageloom").setLevel(logging.ERROR)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="pageloom/docqa-sm")
+    parser.add_argument("--component", choices=("lilt_qa", "layoutlmv2_qa"), default="lilt_qa")
     parser.add_argument("--split", choices=("validation", "test"), default="test")
     parser.add_argument("--each", type=int, default=40, help="pages of each kind")
     parser.add_argument("--engine", action="append", default=[], help="an OCR engine; repeatable")
@@ -129,9 +139,11 @@ def main() -> None:
     kinds = args.kind or drawn_kinds()
     asked = pages_of(kinds, args.each, split=args.split)
     vocab = Vocab()
+    settings = {"model": args.model, "dtype": args.dtype}
+    qa = cast(Pipe, spacy.blank("xx").add_pipe(args.component, config=settings))
+    docs = [word_doc(page, vocab) for page in asked]
     start = time.perf_counter()
-    docs = [word_doc(page.example, vocab) for page in asked]
-    score = scored(answered(args.model, docs, asked, args.dtype), asked)
+    score = scored(answered(qa, docs, asked), asked)
     seconds = time.perf_counter() - start
     print(f"# {args.model} on {len(asked)} pages of {args.split} layouts\n")
     print(
@@ -140,7 +152,7 @@ def main() -> None:
     for engine in args.engine:
         some = pages_of(kinds, args.scans, split=args.split)
         docs = list(read_scans([page.sheet for page in some], engine))
-        score = scored(answered(args.model, docs, some, args.dtype), some)
+        score = scored(answered(qa, docs, some), some)
         print(f"\n## Damaged pictures, OCR by {engine}\n\n{table(score)}")
         print(f"\nAnswers that stand in the text it read: {read_at_all(docs, some):.3f}")
 

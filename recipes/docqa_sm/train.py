@@ -10,19 +10,20 @@ import argparse
 import importlib.util
 import logging
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from pageloom.inference.answers import best_spans
 from pageloom.inference.batching import batches_by_tokens
+from pageloom.inference.device import resolve_dtype
 from pageloom.inference.engine import inference_copy
 from pageloom.inference.questions import QuestionEngine, QuestionItem
-from pageloom.models import LiltForQuestionAnswering
+from pageloom.models import LayoutLMv2ForQuestionAnswering, LiltForQuestionAnswering
 from pageloom.models.losses import span_loss
 from pageloom.processing import LayoutLMv2Tokenizer
 from pageloom.processing.windows import encode_words
@@ -34,7 +35,7 @@ from recipes.documents.dataset import KINDS
 from recipes.training import Settings, fit
 
 PACKAGED = Path(__file__).resolve().parents[2] / "weights" / "pageloom_weights" / "docqa-sm"
-
+CPU = torch.device("cpu")
 
 VOCABULARY_PAGES = 1500
 WATCHED_PAGES = 70
@@ -73,17 +74,21 @@ def loss_of(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
 
 
 def evaluate(
-    model: LiltForQuestionAnswering, tokenizer: LayoutLMv2Tokenizer, watched: Sequence[Asked]
+    model: LiltForQuestionAnswering | LayoutLMv2ForQuestionAnswering,
+    tokenizer: LayoutLMv2Tokenizer,
+    watched: Sequence[Asked],
+    pictures: Callable[[Asked], dict[int, Any]] = lambda _: {},
 ) -> Score:
-    """Scores of the best answers, found as the component finds them."""
-    engine = QuestionEngine(inference_copy(model, torch.device("cpu"), torch.bfloat16), tokenizer)
+    """Scores of the best answers, found as the component finds them; `pictures` by page number."""
+    copy = inference_copy(model, CPU, resolve_dtype("auto", CPU))
+    engine = QuestionEngine(copy, tokenizer)
     items = []
     for asked in watched:
         page = asked.page
         tokens = encode_words(tokenizer, page.texts, page.boxes, [1] * len(page.words))
         questions = [question.text for question in asked.questions]
         ids = [tokenizer.subwords(text.split())[0] for text in questions]
-        items.append(QuestionItem(tokens, {}, questions, ids))
+        items.append(QuestionItem(tokens, pictures(asked), questions, ids))
     score = Score()
     for asked, answers in zip(watched, engine.span_logits(items), strict=True):
         for question, found, windows in zip(asked.questions, asked.places, answers, strict=True):
@@ -120,7 +125,7 @@ def train(
 
     def look(trained: nn.Module) -> str:
         score = evaluate(cast(LiltForQuestionAnswering, trained), tokenizer, watched)
-        return f"{score.shown()}  {_parts(score)}"
+        return f"{score.shown()}  {parts(score)}"
 
     fit(
         model,
@@ -133,7 +138,7 @@ def train(
     return model, tokenizer
 
 
-def _parts(score: Score) -> str:
+def parts(score: Score) -> str:
     """Exact match of each part, in brief."""
     return " ".join(f"{k} {s.exact / s.questions:.2f}" for k, s in sorted(score.parts.items()))
 

@@ -20,26 +20,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pageloom.inference.answers import best_spans
 from pageloom.inference.batching import batches_by_tokens
-from pageloom.inference.device import resolve_dtype
-from pageloom.inference.engine import inference_copy
-from pageloom.inference.questions import QuestionEngine, QuestionItem
 from pageloom.models import LayoutLMv2ForQuestionAnswering
 from pageloom.models.losses import span_loss
 from pageloom.processing import LayoutLMv2ImageProcessor, LayoutLMv2Tokenizer
-from pageloom.processing.windows import encode_words
 from recipes.docqa_sm.data import Asked, Row, asked_pages, collate, rows
 from recipes.docqa_sm.questions import Known
-from recipes.docqa_sm.score import Score
-from recipes.docqa_sm.train import drawn_kinds
+from recipes.docqa_sm.train import drawn_kinds, evaluate, parts
 from recipes.docqa_visual_sm.model import WEIGHTS, new_model, new_tokenizer
 from recipes.docqa_visual_sm.pages import Pictured, pictured_pages
 from recipes.documents.dataset import KINDS
 from recipes.training import Settings, ahead, fit
 
 PACKAGED = WEIGHTS / "docqa-visual-sm"
-CPU = torch.device("cpu")
 
 WATCHED_PAGES = 60
 TOKENS = 4096
@@ -97,28 +90,9 @@ def loss_of(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
     return span_loss(output.start_logits, output.end_logits, batch["starts"], batch["ends"])
 
 
-def evaluate(
-    model: LayoutLMv2ForQuestionAnswering, tokenizer: LayoutLMv2Tokenizer, watched: Sequence[Asked]
-) -> Score:
-    """Scores of the best answers, found as the component finds them."""
-    copy = inference_copy(model, CPU, resolve_dtype("auto", CPU))
-    engine = QuestionEngine(copy, tokenizer)
-    items = []
-    for asked in watched:
-        page = cast(Pictured, asked.page)
-        tokens = encode_words(tokenizer, page.texts, page.boxes, [1] * len(page.words))
-        questions = [question.text for question in asked.questions]
-        ids = [tokenizer.subwords(text.split())[0] for text in questions]
-        items.append(QuestionItem(tokens, {1: page.picture}, questions, ids))
-    score = Score()
-    for asked, answers in zip(watched, engine.span_logits(items), strict=True):
-        words = asked.page.texts
-        for question, found, windows in zip(asked.questions, asked.places, answers, strict=True):
-            best = best_spans(windows)[0]
-            text = "" if best.start is None else " ".join(words[best.start : best.end])
-            right = [" ".join(words[first:last]) for first, last in found]
-            score.add(text, right, (question.form, asked.page.kind, asked.page.language))
-    return score
+def pictures_of(asked: Asked) -> dict[int, np.ndarray]:
+    """The picture of a page, by its number."""
+    return {1: cast(Pictured, asked.page).picture}
 
 
 def train(
@@ -139,9 +113,9 @@ def train(
     print(f"{size / 1e6:.2f} million parameters, {len(tokenizer)} subwords", flush=True)
 
     def look(trained: nn.Module) -> str:
-        score = evaluate(cast(LayoutLMv2ForQuestionAnswering, trained), tokenizer, watched)
-        parts = sorted(score.parts.items())
-        return f"{score.shown()}  " + " ".join(f"{k} {s.exact / s.questions:.2f}" for k, s in parts)
+        asked = cast(LayoutLMv2ForQuestionAnswering, trained)
+        score = evaluate(asked, tokenizer, watched, pictures_of)
+        return f"{score.shown()}  {parts(score)}"
 
     fit(model, source, settings, loss_of, is_new=lambda name: "visual" in name, look=look)
     return model, tokenizer

@@ -143,7 +143,6 @@ def train(
 
     Returns the steps that it took.
     """
-    torch.set_flush_denormal(True)
     dtype = resolve_dtype("auto", CPU)
     model.layoutlmv2.encoder.learn_position_biases = True
     eyes = model.layoutlmv2.visual
@@ -301,6 +300,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--limit", type=int, help="use that many receipts only: a quick try")
     args = parser.parse_args()
+    # Of the whole process: subnormal numbers make a processor slow.
+    torch.set_flush_denormal(True)
     torch.manual_seed(args.seed)
     settings = Settings(
         steps=args.steps,

@@ -233,7 +233,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, help="folder for the pages; a temporary one if left")
     parser.add_argument("--out", type=Path, default=PACKAGED)
-    parser.add_argument("--draw", type=int, default=20000, help="pages to draw (0.6 MB each)")
+    parser.add_argument("--draw", type=int, default=14000, help="pages to draw (0.6 MB each)")
     parser.add_argument("--watch", type=int, default=160, help="validation pages")
     parser.add_argument("--steps", type=int, default=Settings.steps)
     parser.add_argument("--watch-every", type=int, default=Settings.watch_every)

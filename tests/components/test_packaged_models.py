@@ -64,6 +64,20 @@ def test_lilt_tagger_reads_invoices(name):
 
 
 @pytest.mark.parametrize("name", VECTOR)
+def test_layoutlmv2_tagger_reads_invoices(name):
+    doc = pipeline("layoutlmv2_tagger")(sample(name))
+    found = {label: plain(fields[0].text) for label, fields in doc._.fields.items()}
+    for label in ("company", "date"):
+        assert found[label] == plain(TRUTH[name][label])
+    # The currency may or may not belong to the amount.
+    assert found["total"] in plain(TRUTH[name]["total"])
+    assert found["total"].isdigit()
+    numbers = {"invoice-toolmaker.pdf": "re202410733", "invoice-garden-supply.pdf": "20871"}
+    assert found["invoice_number"] == numbers[name]
+    assert len(doc._.fields["item_amount"]) >= 4
+
+
+@pytest.mark.parametrize("name", VECTOR)
 def test_document_classifier_knows_an_invoice(name):
     doc = pipeline("document_classifier")(sample(name))
     assert sorted(doc.cats) == ["bank statement", "form", "invoice", "letter", "other", "receipt",

@@ -19,6 +19,8 @@ os.environ.update(
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME}/airflow.db",
         "OMP_NUM_THREADS": "1",
+        # DAGs of different tests may have the same id: the newest is in force at once.
+        "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
         # It sends usage figures otherwise.
         "AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY": "False",
     }

@@ -57,7 +57,7 @@ def test_documents_are_put_together_and_asked_about_between_steps_and_sinks(depl
 
 
 def test_a_person_has_more_time_than_a_task(deployment):
-    review = build_dag(deployment).get_task("review").unmap({"shard": "/work/a.spacy"})
+    review = build_dag(deployment).get_task("review").unmap({"shard": "results/a.spacy"})
     assert review.execution_timeout.total_seconds() == 3600
     assert review.response_timeout.total_seconds() == 2 * 86400
     assert review.assigned_users == [{"id": "anna", "name": "anna"}, {"id": "3", "name": "Bo"}]

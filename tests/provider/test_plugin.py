@@ -1,12 +1,14 @@
 """The page "Documents" on Airflow's API server: who sees what, and what the API answers."""
 
 import hashlib
+import io
 import json
 import os
 from importlib.metadata import entry_points
 from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
 from pageloom_provider.plugin import DocumentsPlugin
 from pageloom_provider.views import MOUNT
@@ -409,9 +411,28 @@ def test_a_page_is_a_picture_that_the_browser_keeps(client, shown_pdf):
     assert client.get(f"{shown_pdf}/1.webp", headers=again).status_code == 200  # another width
 
 
+def test_a_field_is_shown_on_its_part_of_the_page_and_framed(client, shown_pdf):
+    answers = [client.get(f"{shown_pdf}/1.webp{box}") for box in ("", "?box=100,50,300,70")]
+    page, part = (Image.open(io.BytesIO(answer.content)).convert("RGB") for answer in answers)
+    assert 0.36 < part.width / page.width < 0.5
+    assert part.height < page.height / 3
+    red, green, _ = part.getpixel((152, round(0.06 * page.height)))
+    assert red > green + 50  # the frame: left of the box, which is at 160 of 1600 pixels
+    assert answers[0].headers["etag"] != answers[1].headers["etag"]
+
+
 @pytest.mark.parametrize(
     ("page", "status"),
-    [("2.webp", 404), ("0.webp", 404), ("x.webp", 404), ("1.webp?width=9", 422), ("1.png", 404)],
+    [
+        ("2.webp", 404),
+        ("0.webp", 404),
+        ("x.webp", 404),
+        ("1.webp?width=9", 422),
+        ("1.webp?box=1,2,3", 422),
+        ("1.webp?box=1,2,3,1001", 422),
+        ("1.webp?box=9,2,3,4", 422),
+        ("1.png", 404),
+    ],
 )
 def test_other_pages_and_sizes_are_not_made(client, shown_pdf, page, status):
     assert client.get(f"{shown_pdf}/{page}").status_code == status

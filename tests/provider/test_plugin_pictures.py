@@ -103,6 +103,20 @@ def test_no_page_makes_a_large_picture(width, height):
     assert 1 <= picture.height <= 240 * renderer.MAX_ASPECT
 
 
+@given(
+    st.tuples(st.integers(1, 900), st.integers(1, 900)),
+    st.lists(st.integers(0, 1000), min_size=2, max_size=2).map(sorted),
+    st.lists(st.integers(0, 1000), min_size=2, max_size=2).map(sorted),
+)
+def test_what_is_around_a_box_is_a_part_of_the_page(size, across, down):
+    data = encoded(Image.new("1", size))
+    page = decoded(renderer.picture(data, 1, 240))
+    part = decoded(renderer.picture(data, 1, 240, [across[0], down[0], across[1], down[1]]))
+    assert 1 <= part.width <= page.width
+    assert 1 <= part.height <= page.height
+    assert part.width >= min(page.width, page.width * (across[1] - across[0]) // 1000)
+
+
 def test_a_till_roll_is_shrunk(making, tmp_path):
     from reportlab.pdfgen.canvas import Canvas
 
@@ -193,7 +207,11 @@ def test_a_picture_is_made_once(tmp_path, monkeypatch):
     for _ in range(3):
         assert page_picture(b"data", "a" * 64, 1, 240) == b"webp"
     page_picture(b"data", "a" * 64, 2, 240)
-    assert [arguments[1:] for arguments in asked] == [(1, 240), (2, 240)]
+    for _ in range(2):
+        page_picture(b"data", "a" * 64, 2, 240, (1, 2, 3, 4))
+    assert [arguments[1:] for arguments in asked] == [
+        (1, 240, None), (2, 240, None), (2, 240, (1, 2, 3, 4))
+    ]  # fmt: skip
 
 
 def test_without_the_libraries_it_says_what_to_install(monkeypatch):

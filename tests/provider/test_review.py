@@ -1,6 +1,7 @@
 """Reviews without a run: which documents, what is asked, and what becomes of an answer."""
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -121,8 +122,19 @@ def test_the_form_of_one_document_has_what_was_read_and_the_way_to_the_box():
     body = form_body(questions, "invoices~manual__1+00:00")
     document = "/runs/invoices~manual__1%2B00%3A00/documents/ab"
     assert f"(/pageloom/#{document}?field=total)" in body
-    assert f"![page 2](/pageloom/api{document}/pages/2.webp?width=240)" in body
+    assert f"![total](/pageloom/api{document}/pages/2.webp?width=240)" in body
     assert "pageloom" not in form_body(questions, None)
+
+
+def test_the_lines_around_each_doubtful_field_are_shown():
+    one = question(total="9.00", tax="1.00", date="1 May")
+    boxes = {"total": (700, 800, 760, 812), "date": (10, 20, 30, 40), "tax": None}
+    fields = [field.model_copy(update={"box": boxes[field.label]}) for field in one.fields]
+    fields[2] = fields[2].model_copy(update={"doubts": ()})
+    asked = one.model_copy(update={"fields": tuple(fields)})
+    pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", form_body([asked], "invoices~1"))
+    page = "/pageloom/api/runs/invoices~1/documents/ab/pages/2.webp"
+    assert pictures == [("total", f"{page}?width=1600&box=700,800,760,812")]
 
 
 def test_documents_of_one_form_can_be_told_apart_and_set_aside_alone():

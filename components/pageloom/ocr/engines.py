@@ -23,9 +23,9 @@ ENGINES = {
 def chosen(name: str, lang: str) -> str:
     """The engine that a name stands for: "auto" is RapidOCR for English where it is installed.
 
-    It reads small print and bad photos better than Tesseract (`recipes/README.md` has figures of
-    receipts), but its one model lacks letters that other languages need; for those, and where its
-    packages are missing, "auto" is Tesseract. Any other name stands for itself.
+    It reads small print and bad photos better than Tesseract; the card of `pageloom/fields-sm` has
+    figures of English receipts. The two were not compared in other languages: for those, and where
+    its packages are missing, "auto" is Tesseract. Any other name stands for itself.
     """
     if name != "auto":
         return name

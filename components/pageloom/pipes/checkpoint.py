@@ -86,6 +86,17 @@ class Checkpoint(Generic[ModelT]):
             return False
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes that the config names; empty as long as the model is not here."""
+        if not self.is_here:
+            return ()
+        try:
+            names = self.config.id2label
+        except CheckpointError:
+            return ()
+        return tuple(names[index] for index in range(len(names)))
+
+    @property
     def has_weights(self) -> bool:
         """Whether the folder has more than a config and a tokenizer. Raises `CheckpointError`."""
         return has_tensors(self.folder)

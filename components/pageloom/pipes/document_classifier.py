@@ -63,13 +63,7 @@ class DocumentClassifier(TrainableWindows):
     @property
     def labels(self) -> tuple[str, ...]:
         """The model's classes; empty as long as the model is not here."""
-        if not self.checkpoint.is_here:
-            return ()
-        try:
-            names = self.checkpoint.config.id2label
-        except CheckpointError:
-            return ()
-        return tuple(names[index] for index in range(len(names)))
+        return self.checkpoint.labels
 
     @property
     def several(self) -> bool:

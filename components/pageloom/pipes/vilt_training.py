@@ -10,7 +10,6 @@ import torch
 from spacy.training import Example
 from torch import Tensor
 
-from pageloom.errors import CheckpointError
 from pageloom.inference.batching import batches_by_tokens
 from pageloom.inference.vilt import pair_inputs
 from pageloom.models.losses import answer_loss
@@ -83,13 +82,7 @@ class ViltTraining(QuestionTraining[Any, Any]):
     @property
     def labels(self) -> tuple[str, ...]:
         """The answers that the model knows; empty as long as it is not here."""
-        if not self.checkpoint.is_here:
-            return ()
-        try:
-            names = self.checkpoint.config.id2label
-        except CheckpointError:
-            return ()
-        return tuple(names[place] for place in range(len(names)))
+        return self.checkpoint.labels
 
     @property
     def names(self) -> AnswerNames:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pageloom.errors import PageloomError
+from pageloom.pipes.faults import check_engines, is_of_machine
 from pageloom.serving.jobs import Job, Result, answer, docbin, open_job
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _stream(
     lost: list[Job] = []
 
     def on_error(name: str, _: Any, docs: list[Doc], error: Exception) -> None:
-        if isinstance(error, PageloomError | MemoryError) or _of_torch(error):
+        if is_of_machine(error):
             raise error
         keys = [doc._context for doc in docs]
         if len(jobs) > 1 and len(keys) > 1:
@@ -106,7 +107,7 @@ def _stream(
 
     nlp.set_error_handler(on_error)  # type: ignore[arg-type]  # it may return
     for doc, key in nlp.pipe(documents(), as_tuples=True, disable=list(disabled)):
-        _check_engines(nlp, doc)
+        check_engines(nlp, doc)
         finish(key, doc)
     return lost
 
@@ -119,23 +120,3 @@ def _failure(component: str, error: Exception) -> Result:
         "message": str(error),
     }
     return Result("failure", json.dumps(record).encode())
-
-
-def _check_engines(nlp: Language, doc: Doc) -> None:
-    """Tell an OCR engine that is missing here from one that stumbled over a page.
-
-    Raises:
-        EngineError: The engine or its language is not there; no document is to blame.
-    """
-    for error in doc._.errors:
-        if error.category == "engine" and error.component in nlp.pipe_names:
-            from pageloom.ocr.engines import make_engine
-
-            ocr: Any = nlp.get_pipe(error.component)
-            engine = make_engine(ocr.engine, lang=ocr.lang, psm=ocr.psm)
-            getattr(engine, "check", lambda: None)()
-
-
-def _of_torch(error: Exception) -> bool:
-    """Out of memory, or a device that is gone; torch's errors derive from RuntimeError."""
-    return type(error).__module__.partition(".")[0] == "torch"

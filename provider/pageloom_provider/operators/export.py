@@ -9,9 +9,10 @@ from airflow.sdk import BaseOperator, BaseOperatorLink
 
 from pageloom_provider.assets import announce
 from pageloom_provider.operators.claims import Claims
+from pageloom_provider.operators.showing import show_documents
 from pageloom_provider.spec import Failure, FoundDocument, parse_shards
 from pageloom_provider.storage import local_path, location, written_aside
-from pageloom_provider.views import Origin, run_address, views_folder
+from pageloom_provider.views import run_address, views_folder
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -128,7 +129,9 @@ class ExportFieldsOperator(BaseOperator):
         if claims:
             documents = claims.kept(documents)
         self._write_files(results, documents, run_id)
-        self._leave_views(results, documents, context)
+        keep = {document.document_sha256 for document in documents}
+        root = self.views or views_folder()
+        show_documents(context, root, results, self.storage_conn_id, keep=keep)
         hook = self._hook()
         if hook:
             documents = self._write_table(hook, documents, failures, claims, run_id)
@@ -183,25 +186,6 @@ class ExportFieldsOperator(BaseOperator):
             data = collected(results, self.storage_conn_id, keep)
             with written_aside(location(self.docbin, self.storage_conn_id)) as file:
                 file.write(data)
-
-    def _leave_views(
-        self, results: list[Shard], documents: list[FoundDocument], context: Context
-    ) -> None:
-        root = self.views or views_folder()
-        instance = context.get("ti")
-        if not root or instance is None:
-            return
-        from pageloom_provider.worker import leave_views
-
-        map_index = instance.map_index
-        origin = Origin(
-            instance.dag_id,
-            instance.run_id,
-            instance.task_id,
-            -1 if map_index is None else map_index,
-        )
-        keep = {document.document_sha256 for document in documents}
-        leave_views(root, origin, results, self.storage_conn_id, keep=keep)
 
     def _write_table(
         self,

@@ -11,8 +11,9 @@ from airflow.sdk import BaseOperator
 
 from pageloom_provider.configuration import option
 from pageloom_provider.operators.pipeline import run_of, work_folder
+from pageloom_provider.operators.showing import show_documents
 from pageloom_provider.spec import Job, Pipeline, Shard, parse_shard, parse_shards
-from pageloom_provider.views import Origin, run_identity, views_folder
+from pageloom_provider.views import run_identity, views_folder
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -186,21 +187,12 @@ class ReviewFieldsOperator(HITLOperator):
         self, context: Context, shard: Shard, questions: Sequence[Question]
     ) -> str | None:
         """Views for the page "Documents"; returns the run's id there, or None for no views."""
-        root, instance = views_folder(), context.get("ti")
-        if root is None or instance is None:
-            return None
-        from pageloom_provider.worker import leave_views
-
-        map_index = -1 if instance.map_index is None else instance.map_index
-        origin = Origin(instance.dag_id, instance.run_id, instance.task_id, map_index)
         # The page knows by this task's state whether they still wait.
         asked = {question.sha256 for question in questions}
-        try:
-            leave_views(root, origin, [shard], self.work_conn_id, keep=asked, waiting=asked)
-        except Exception as error:  # the review does not depend on a page to look at
-            self.log.warning("no views of the documents: %s", error)
-            return None
-        return run_identity(instance.dag_id, instance.run_id)
+        shown = show_documents(
+            context, views_folder(), [shard], self.work_conn_id, keep=asked, waiting=asked
+        )
+        return run_identity(context["ti"].dag_id, context["ti"].run_id) if shown else None
 
     def _finish(self, context: Context, job: Job, request: Request) -> dict[str, Any]:
         from pageloom_provider.worker.reviews import apply_answer

@@ -99,6 +99,8 @@ Views = Annotated[str, Depends(_views)]
 PermittedRun = Annotated[Run, Depends(_permitted_run)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str, Query(pattern="^[0-9]{0,18}$")]
+# x0, y0, x1, y1, on 0-1000 of the page.
+Edges = Annotated[str | None, Query(pattern="^(1000|[0-9]{1,3})(,(1000|[0-9]{1,3})){3}$")]
 # No database and no file has a NUL character.
 Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 
@@ -145,27 +147,37 @@ async def show_document(run: PermittedRun, root: Views, document: str) -> JSONRe
 
 @_router.get("/api/runs/{run}/documents/{document}/pages/{page:int}.webp")
 async def show_page(
-    request: Request, run: PermittedRun, root: Views, document: str, page: int, width: int = 1600
+    request: Request,
+    run: PermittedRun,
+    root: Views,
+    document: str,
+    page: int,
+    width: int = 1600,
+    box: Edges = None,
 ) -> Response:
-    """A picture of a page."""
+    """A picture of a page, or of its part around a box."""
     if width not in pictures.WIDTHS:
         raise HTTPException(422, f"width is one of {pictures.WIDTHS}.")
     _, line = await _threaded(_storage, partial(_found, root, run, document))
     if all(each["number"] != page for each in line["view"]["pages"]):
         raise HTTPException(404, "The document has no such page.")
+    edges = tuple(map(int, box.split(","))) if box else None
+    if edges and (edges[0] > edges[2] or edges[1] > edges[3]):
+        raise HTTPException(422, "box is x0,y0,x1,y1: left, top, right, bottom.")
+    name = pictures.picture_name(document, page, width, edges)
     headers = {
         # A document is known by its content: the picture never changes, but who may see it can.
-        "ETag": f'"{pictures.picture_name(document, page, width)}"',
+        "ETag": f'"{name}"',
         "Cache-Control": "private, max-age=3600",
     }
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    content = pictures.kept_picture(document, page, width)
+    content = pictures.kept_picture(name)
     if content is None:
         if _drawing.statistics().tasks_waiting >= PICTURES_WAITING:
             raise HTTPException(503, "Too many pictures at once.", {"Retry-After": "5"})
         try:
-            content = await _threaded(_drawing, partial(_drawn, line, document, page, width))
+            content = await _threaded(_drawing, partial(_drawn, line, document, page, width, edges))
         except (sources.SourceError, pictures.PictureError) as error:
             raise HTTPException(404, str(error)) from error
     return Response(content, media_type="image/webp", headers=headers)
@@ -246,9 +258,11 @@ def _linked_view(root: str, run: Run, document: str) -> dict[str, Any]:
     return {**line["view"], "links": links}
 
 
-def _drawn(line: dict[str, Any], document: str, page: int, width: int) -> bytes:
+def _drawn(
+    line: dict[str, Any], document: str, page: int, width: int, box: tuple[int, ...] | None
+) -> bytes:
     uris = [uri for uri in (line["view"]["source"], line["copy"]) if uri]
-    return pictures.page_picture(sources.document(document, uris), document, page, width)
+    return pictures.page_picture(sources.document(document, uris), document, page, width, box)
 
 
 async def _threaded(limiter: anyio.CapacityLimiter, call: Callable[[], _Result]) -> _Result:

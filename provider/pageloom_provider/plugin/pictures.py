@@ -54,15 +54,19 @@ class Renderer:
         self._made = 0
         self._lock = threading.Lock()
 
-    def picture(self, data: bytes, page: int, width: int) -> bytes:
+    def picture(
+        self, data: bytes, page: int, width: int, box: tuple[int, ...] | None = None
+    ) -> bytes:
         """A WebP picture of a page (from 1) of a document, `width` pixels wide or less.
+
+        With a box (on 0-1000 of the page), of the part of the page around it, and it is framed.
 
         Raises:
             PictureError: The document cannot be decoded, or not in time.
         """
-        request = json.dumps({"page": page, "width": width, "length": len(data)}).encode() + b"\n"
+        asked = {"page": page, "width": width, "box": box, "length": len(data)}
         with self._lock:
-            head, content = self._asked(request + data)
+            head, content = self._asked(json.dumps(asked).encode() + b"\n" + data)
         if head["error"]:
             raise PictureError(f"The page cannot be shown: {head['error']}.")
         return content
@@ -137,13 +141,15 @@ class Renderer:
 _renderer = Renderer()
 
 
-def page_picture(data: bytes, identity: str, page: int, width: int) -> bytes:
-    """A picture of a document's page, kept for the next time.
+def page_picture(
+    data: bytes, identity: str, page: int, width: int, box: tuple[int, ...] | None = None
+) -> bytes:
+    """A picture of a document's page, or of its part around a box, kept for the next time.
 
     Raises:
         PictureError: There is none, or nothing here that could make one.
     """
-    name = picture_name(identity, page, width)
+    name = picture_name(identity, page, width, box)
     kept = _pictures.get(name)
     if kept is not None:
         return kept
@@ -152,16 +158,16 @@ def page_picture(data: bytes, identity: str, page: int, width: int) -> bytes:
             "Pictures of pages need pypdfium2 and Pillow on the API server: "
             "pip install 'airflow-provider-pageloom[viewer]'."
         )
-    content = _renderer.picture(data, page, width)
+    content = _renderer.picture(data, page, width, box)
     _pictures.put(name, content)
     return content
 
 
-def kept_picture(identity: str, page: int, width: int) -> bytes | None:
-    """A picture that was made before, or None."""
-    return _pictures.get(picture_name(identity, page, width))
+def kept_picture(name: str) -> bytes | None:
+    """A picture that was made before, by `picture_name`, or None."""
+    return _pictures.get(name)
 
 
-def picture_name(identity: str, page: int, width: int) -> str:
-    """What names a picture: the document's hash, the page, the width."""
-    return f"{identity}-{page}-{width}"
+def picture_name(identity: str, page: int, width: int, box: tuple[int, ...] | None = None) -> str:
+    """What names a picture: the document's hash, the page, the width, the box."""
+    return "-".join(map(str, (identity, page, width, *(box or ()))))

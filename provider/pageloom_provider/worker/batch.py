@@ -11,7 +11,7 @@ from pageloom_provider import shards
 from pageloom_provider.spec import Job, Outcome
 from pageloom_provider.stopping import check_stop, stoppable
 from pageloom_provider.worker.gpus import own_gpu
-from pageloom_provider.worker.inputs import Batch, Inputs, inputs_of
+from pageloom_provider.worker.inputs import Batch, Inputs, docs_of, inputs_of
 from pageloom_provider.worker.opening import GONE, opened
 from pageloom_provider.worker.pipelines import (
     build,
@@ -93,11 +93,8 @@ def _from_documents(job: Job, inputs: Inputs, reader: DocumentReader) -> tuple[B
 def _from_shard(job: Job, inputs: Inputs, nlp: Language) -> tuple[Batch, Opener]:
     assert inputs.source is not None
     source = inputs.source
-    held = dict(enumerate(read_docs(source, nlp.vocab)))
-    names = [doc._.source or f"document {index + 1}" for index, doc in held.items()]
-    identities = [
-        doc._.sha256 or shards.text_hash(f"{index} {doc.text}") for index, doc in held.items()
-    ]
+    docs, names, identities = docs_of(source, nlp.vocab)
+    held = dict(enumerate(docs))
 
     def open_one(index: int) -> Doc:
         if index not in held:  # asked for again, after a component gave up in the middle of it
@@ -112,14 +109,14 @@ def _stream(
     batch: Batch, open_one: Opener, nlp: Language, todo: list[int], started: float
 ) -> list[int]:
     """Run the documents through the pipeline; return those that were lost in company."""
-    from pageloom import PageloomError
+    from pageloom.pipes.faults import check_engines, is_of_machine
 
     in_company: list[int] = []
 
     def on_component_error(name: str, _: Any, docs: list[Doc], error: Exception) -> None:
         check_stop()
-        if isinstance(error, PageloomError | MemoryError) or _of_torch(error):
-            raise error  # The worker lacks something; no document is to blame.
+        if is_of_machine(error):
+            raise error
         indexes = [doc._context for doc in docs]
         if len(todo) > 1 and len(indexes) > 1:
             in_company.extend(indexes)
@@ -142,27 +139,7 @@ def _stream(
     for doc, index in nlp.pipe(documents(), as_tuples=True):
         # Before anything is kept: pages whose programs were ended lack their words.
         check_stop()
-        _check_engines(nlp, doc)
+        check_engines(nlp, doc)
         if not batch.failed(index, doc):
             batch.keep(index, doc, perf_counter() - started)
     return [index for index in in_company if index not in batch.done]
-
-
-def _check_engines(nlp: Language, doc: Doc) -> None:
-    """Tell an engine that this worker lacks from one that stumbled over a page.
-
-    Raises:
-        pageloom.EngineError: The engine or its language is not there; no document is to blame.
-    """
-    for error in doc._.errors:
-        if error.category == "engine" and error.component in nlp.pipe_names:
-            from pageloom.ocr.engines import make_engine
-
-            ocr: Any = nlp.get_pipe(error.component)
-            engine = make_engine(ocr.engine, lang=ocr.lang, psm=ocr.psm)
-            getattr(engine, "check", lambda: None)()
-
-
-def _of_torch(error: Exception) -> bool:
-    """Out of memory, or a device that is gone; torch's errors derive from RuntimeError."""
-    return type(error).__module__.partition(".")[0] == "torch"

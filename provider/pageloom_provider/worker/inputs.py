@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from pageloom_provider import shards
 from pageloom_provider.quarantine import put_in_quarantine
-from pageloom_provider.spec import Document, Failure, Job, Manifest, Outcome, Shard, Step
+from pageloom_provider.spec import Document, Failure, Job, Manifest, Outcome, Step
 from pageloom_provider.storage import content_hash, location
 from pageloom_provider.worker.opening import GONE
-from pageloom_provider.worker.records import docbin, merged
+from pageloom_provider.worker.records import docbin, merged, read_docs
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
     from spacy.tokens import Doc
+    from spacy.vocab import Vocab
 
-__all__ = ["Batch", "BatchError", "Inputs", "inputs_of"]
+__all__ = ["Batch", "BatchError", "Inputs", "docs_of", "inputs_of"]
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,9 @@ class Inputs:
         if (manifest := shards.read_manifest(self.path)) is None:
             return None
         log.info("finished by an earlier run: %s", self.path)
-        return Outcome(shard=_summary(self.path, manifest), manifest=manifest, found_finished=True)
+        return Outcome(
+            shard=shards.summary(self.path, manifest), manifest=manifest, found_finished=True
+        )
 
 
 def inputs_of(job: Job, step: Step) -> Inputs:
@@ -63,6 +66,16 @@ def inputs_of(job: Job, step: Step) -> Inputs:
     steps = (*(before.steps if before else ()), step)
     path = work / shards.shard_name(steps, identities)
     return Inputs(steps, identities, work, path, source, before)
+
+
+def docs_of(source: ObjectStoragePath, vocab: Vocab) -> tuple[list[Doc], list[str], list[str]]:
+    """The documents of a shard, with what messages call them and their identities."""
+    docs = list(read_docs(source, vocab))
+    names = [doc._.source or f"document {index + 1}" for index, doc in enumerate(docs)]
+    identities = [
+        doc._.sha256 or shards.text_hash(f"{index} {doc.text}") for index, doc in enumerate(docs)
+    ]
+    return docs, names, identities
 
 
 def _identity(document: Document) -> str:
@@ -201,18 +214,9 @@ class Batch:
             inputs.path,
         )
         return Outcome(
-            shard=_summary(inputs.path, manifest),
+            shard=shards.summary(inputs.path, manifest),
             manifest=manifest,
             documents=len(self.done) - self.documents_before,
             pages=self.pages - self.pages_before,
             failed=len(self.failures),
         )
-
-
-def _summary(path: ObjectStoragePath, manifest: Manifest) -> Shard:
-    return Shard(
-        uri=str(path),
-        documents=manifest.documents,
-        failed=len(manifest.failures),
-        pages=manifest.pages,
-    )

@@ -24,10 +24,10 @@ from pageloom_provider.hooks.server import (
 from pageloom_provider.spec import Document, Job, Outcome
 from pageloom_provider.stopping import check_stop, stoppable
 from pageloom_provider.storage import is_local, local_path, location
-from pageloom_provider.worker.inputs import Batch, Inputs, inputs_of
+from pageloom_provider.worker.inputs import Batch, Inputs, docs_of, inputs_of
 from pageloom_provider.worker.opening import GONE, ChangedError, changed
 from pageloom_provider.worker.pipelines import step_of
-from pageloom_provider.worker.records import docbin, read_docs, read_one
+from pageloom_provider.worker.records import docbin, read_one
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -282,9 +282,5 @@ def _requests(
         return Batch(job, parts, names, inputs.identities), made
     import spacy
 
-    docs = list(read_docs(inputs.source, spacy.blank(job.pipeline.language).vocab))
-    names = [doc._.source or f"document {index + 1}" for index, doc in enumerate(docs)]
-    identities = [
-        doc._.sha256 or shards.text_hash(f"{index} {doc.text}") for index, doc in enumerate(docs)
-    ]
+    docs, names, identities = docs_of(inputs.source, spacy.blank(job.pipeline.language).vocab)
     return Batch(job, parts, names, identities), [_DocRequest(doc, selection) for doc in docs]

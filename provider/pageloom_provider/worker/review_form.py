@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from pageloom_provider.views import MOUNT, root_path
 from pageloom_provider.worker.reviews import AskedField, Question, value_key, withdrawal_key
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["form_body", "form_fields", "form_subject"]
 
-_MOUNT = "/pageloom"
-_THUMBNAIL = 240
+# Of pages in pixels: for the part around a field, and where no words say the value.
+_LARGE, _THUMBNAIL = 1600, 240
+_SHOWN = 4
+"""The most fields of a document that are shown on its page."""
 
 
 def form_subject(questions: Sequence[Question]) -> str:
@@ -31,7 +34,7 @@ def form_subject(questions: Sequence[Question]) -> str:
 
 
 def form_body(questions: Sequence[Question], run: str | None) -> str:
-    """What is doubtful, in Markdown, with links to the fields and pictures of their pages.
+    """What is doubtful, in Markdown, with pictures of each such field on its page and links to it.
 
     Args:
         questions: the documents.
@@ -47,13 +50,12 @@ def form_body(questions: Sequence[Question], run: str | None) -> str:
         parts.append("\n".join(f"- {escaped(doubt)}" for doubt in question.doubts))
         if run is None:
             continue
-        first = next((field for field in question.fields if field.doubts), question.fields[0])
-        page = first.page or 1
-        parts.append(
-            f"[Look at {escaped(first.label)} on its page]({document_link(run, question, first)})"
-        )
-        picture = f"{_document(run, question, api=True)}/pages/{page}.webp?width={_THUMBNAIL}"
-        parts.append(f"![page {page}]({picture})")
+        doubtful = [field for field in question.fields if field.doubts] or [*question.fields[:1]]
+        placed = [field for field in doubtful if field.box is not None][:_SHOWN]
+        for field in placed or doubtful[:1]:
+            label, link = escaped(field.label), document_link(run, question, field)
+            parts.append(f"[Look at {label} on its page]({link})")
+            parts.append(f"[![{label}]({_picture(run, question, field)})]({link})")
     return "\n\n".join(parts)
 
 
@@ -95,14 +97,17 @@ def escaped(text: str) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
 
 
-def _document(run: str, question: Question, *, api: bool = False) -> str:
-    from airflow.providers.common.compat.sdk import conf
+def _picture(run: str, question: Question, field: AskedField) -> str:
+    pages = f"{_document(run, question, api=True)}/pages/{field.page or 1}.webp"
+    if field.box is None:
+        return f"{pages}?width={_THUMBNAIL}"
+    return f"{pages}?width={_LARGE}&box={','.join(map(str, field.box))}"
 
-    # Airflow may lie below a path of its server.
-    root = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+
+def _document(run: str, question: Question, *, api: bool = False) -> str:
     place = "api" if api else "#"
     run, document = quote(run, safe=""), quote(question.sha256, safe="")
-    return f"{root}{_MOUNT}/{place}/runs/{run}/documents/{document}"
+    return f"{root_path()}{MOUNT}/{place}/runs/{run}/documents/{document}"
 
 
 def _told(asked: AskedField) -> str:

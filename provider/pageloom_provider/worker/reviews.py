@@ -48,12 +48,16 @@ class _Frozen(BaseModel):
 
 
 class AskedField(_Frozen):
-    """One value of a form: what was read, or None; `others` are the label's further fields."""
+    """One value of a form: what was read, or None; `others` are the label's further fields.
+
+    `box` is where it stands on its page: x0, y0, x1, y1 on 0-1000.
+    """
 
     label: str
     text: str | None
     score: float | None
     page: int | None
+    box: tuple[int, int, int, int] | None = None
     others: tuple[str, ...]
     doubts: tuple[str, ...]
 
@@ -204,7 +208,7 @@ def apply_answer(job: Job, request: Request) -> Shard:
         len(failures),
         path,
     )
-    return _summary(path, manifest)
+    return shards.summary(path, manifest)
 
 
 def group_for_review(
@@ -241,7 +245,7 @@ def group_for_review(
             seconds=0.0,
         )
         shards.write_shard(path, merged(docbin(doc) for _, doc in documents), manifest)
-        made.append(_summary(path, manifest))
+        made.append(shards.summary(path, manifest))
 
     for shard in sources:
         path = location(shard.uri, conn_id)
@@ -259,7 +263,7 @@ def group_for_review(
                 write("review", waiting)
                 waiting.clear()
         if not doubtful and rest and manifest and not manifest.failures:
-            made.append(_summary(path, manifest))
+            made.append(shards.summary(path, manifest))
         elif rest:
             write("clear", rest)
     if waiting:
@@ -277,6 +281,7 @@ def _asked(doc: Doc, label: str, doubts: Sequence[str]) -> AskedField:
         text=texts[0] if texts else None,
         score=None if best is None else best.score,
         page=None if best is None else best.page,
+        box=None if best is None else best.box,
         others=tuple(dict.fromkeys(text for text in texts[1:] if text != texts[0]))[
             :_OTHER_READINGS
         ],
@@ -359,12 +364,3 @@ def _request_path(job: Job) -> ObjectStoragePath:
 
 
 _TASK = ("dag_id", "run_id", "task_id", "map_index")
-
-
-def _summary(path: ObjectStoragePath, manifest: Manifest) -> Shard:
-    return Shard(
-        uri=str(path),
-        documents=manifest.documents,
-        failed=len(manifest.failures),
-        pages=manifest.pages,
-    )

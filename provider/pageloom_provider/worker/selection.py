@@ -128,7 +128,7 @@ def check_fields(job: Job, rules: FieldRules) -> Shard:
     path = location(job.work, job.work_conn_id) / f"checked-{key}{shards.SUFFIX}"
     if finished := shards.read_manifest(path):
         log.info("finished by an earlier run: %s", path)
-        return _summary(path, finished)
+        return shards.summary(path, finished)
     before = shards.read_manifest(source)
     passed: list[bytes] = []
     pages = 0
@@ -169,7 +169,7 @@ def check_fields(job: Job, rules: FieldRules) -> Shard:
     )
     shards.write_shard(path, merged(passed), manifest)
     log.info("%d documents passed, %d failed the checks", len(passed), len(failures))
-    return _summary(path, manifest)
+    return shards.summary(path, manifest)
 
 
 def _opened(
@@ -178,12 +178,3 @@ def _opened(
     for shard in sources:
         path = location(shard.uri, conn_id)
         yield path.name, shards.read_manifest(path), read_docs(path, vocab)
-
-
-def _summary(path: Any, manifest: Manifest) -> Shard:
-    return Shard(
-        uri=str(path),
-        documents=manifest.documents,
-        failed=len(manifest.failures),
-        pages=manifest.pages,
-    )
