@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import select
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -63,10 +64,10 @@ def _framed(image: Image.Image, box: list[int]) -> Image.Image:
 
 def _around(first: int, last: int, least: float, size: int) -> tuple[int, int]:
     """Some more than `first` to `last`, at least `least`, of 0 to `size`."""
-    half = max(last - first, least) / 2 + 0.1 * least
+    half = max(0.5, max(last - first, least) / 2 + 0.1 * least)
     # At the page's edge, further into the page instead.
     middle = min(max((first + last) / 2, half), max(half, size - half))
-    return max(0, round(middle - half)), min(size, round(middle + half))
+    return max(0, math.floor(middle - half)), min(size, math.ceil(middle + half))
 
 
 def _pdf_page(data: bytes, page: int, width: int) -> Image.Image:
