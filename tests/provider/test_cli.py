@@ -6,6 +6,7 @@ from shutil import which
 
 import jsonschema
 import pytest
+from spacy.language import Language
 from typer.testing import CliRunner
 
 from pageloom_provider.cli import app
@@ -63,12 +64,6 @@ WRONG = [
     ("lang: deu", "min_confidence: yes", 8, "ocr.min_confidence: Input should be a valid number"),
     ("name: tag", "settings: {model: pageloom/xs}", 11, "no packaged model 'xs'"),
     ("name: tag", "settings: {model: ./nowhere}", 11, "./nowhere: there is no such folder"),
-    (
-        'lilt_qa, settings: {model: "{{ params.model }}"}',
-        "layoutlmv2_qa",
-        19,
-        "layoutlmv2_qa must be given a model",
-    ),
     ("produces", "language: tlh\nproduces", 22, "spaCy has no language 'tlh'"),
     (
         "produces",
@@ -85,6 +80,17 @@ def test_what_is_wrong_is_named_with_its_line(run, old, new, line, said):
     assert code == 1
     [problem] = [problem for problem in output.splitlines() if said in problem]
     assert problem.startswith(f"good.yaml:{line}: ")
+
+
+def test_a_setting_without_a_default_must_be_given(run):
+    @Language.factory("tests_dictionary")
+    def make(nlp, name, path: str):
+        raise AssertionError
+
+    text = GOOD.replace("component: ocr", "component: tests_dictionary").replace("lang: deu", "")
+    code, output = run("validate", text=text)
+    assert code == 1
+    assert "tests_dictionary must be given a path" in output
 
 
 def test_models_need_not_be_looked_up(run):

@@ -140,13 +140,17 @@ def test_an_unknown_architecture_is_named(context):
         asked.execute(context)
 
 
-def test_a_model_that_must_be_given_is_asked_for(words, tmp_path, context):
-    """There is no packaged LayoutLMv2 model that answers questions."""
-    nameless = LayoutQuestionAnsweringOperator(
-        task_id="ask", work=str(tmp_path), shard=words, architecture="layoutlmv2"
-    )
-    with pytest.raises(ValueError, match="model"):
-        nameless.execute(context)
+@pytest.mark.parametrize("architecture", ["lilt", "layoutlmv2"])
+def test_questions_are_answered_by_the_packaged_models(words, tmp_path, context, architecture):
+    shard = LayoutQuestionAnsweringOperator(
+        task_id="ask",
+        work=str(tmp_path),
+        shard=words,
+        architecture=architecture,
+        questions=["What is the total?"],
+    ).execute(context)
+    found = {doc._.answers[0].text for doc in docs(shard)}
+    assert len(found & {"10.50", "20.00"}) >= 1
 
 
 def own_settings(operator):

@@ -55,7 +55,6 @@ LAYOUT_TOKENIZER_CONFIG: dict[str, Any] = {
     "stride": 128,
 }
 
-# What names no model here must be given one: spaCy says so at add_pipe.
 CLASSIFIER_CONFIG: dict[str, Any] = {
     "revision": None,
     "max_length": 512,

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["layoutlmv2_qa", "lilt_qa", "vilt_matcher", "vilt_vqa"]
 
-# What names no model here must be given one: spaCy says so at add_pipe.
 QA_CONFIG: dict[str, Any] = {
     "revision": None,
     "questions": [],
@@ -44,7 +43,11 @@ VILT_CONFIG: dict[str, Any] = {
 }
 
 
-@Language.factory("layoutlmv2_qa", default_config=QA_CONFIG, default_score_weights=QA_SCORES)
+@Language.factory(
+    "layoutlmv2_qa",
+    default_config={"model": "pageloom/docqa-visual-sm", **QA_CONFIG},
+    default_score_weights=QA_SCORES,
+)
 def layoutlmv2_qa(
     nlp: Language,
     name: str,
