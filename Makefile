@@ -1,7 +1,7 @@
 # make setup   installs what is missing: Debian packages, uv, .venv; setup-tests what tests need
 # make demo    runs the invoice-ingestion DAG under a real Airflow, on the documents in samples/
 # make test    lint, types and the whole test suite
-# make test-quick   of it, what takes less than ten seconds each: after every change
+# make test-quick   of it, what is not marked slow: after every change
 # make test-distributed   of it, what starts PostgreSQL, Redis and an Airflow with Celery workers
 # make bench   times pageloom beside the public library and writes benchmarks/RESULTS.md
 SHELL := /bin/bash

@@ -26,6 +26,7 @@ from pageloom.document.extensions import set_tokens
 from recipes.docqa_sm.questions import Known, Question, ask, places, plain
 from recipes.docqa_sm.score import Score, table
 from recipes.docqa_sm.train import drawn_kinds
+from recipes.docqa_visual_sm.pages import LONG_EDGE
 from recipes.documents.damage import render
 from recipes.documents.dataset import KINDS, Example, draw, in_order, layouts
 from recipes.documents.layout import Split
@@ -33,9 +34,6 @@ from recipes.documents.scans import read_scans
 from recipes.documents.sheet import Sheet
 
 __all__ = ["Page", "pages_of"]
-
-LONG_EDGE = 400
-"""Pixels of the longer side of an exact page's picture, of which models see 224 by 224."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +78,12 @@ def pages_of(
     return found
 
 
-def word_doc(page: Page, vocab: Vocab) -> Doc:
-    """A `Doc` of a page's exact words, with its picture, undamaged."""
+def word_doc(page: Page, vocab: Vocab, *, seen: bool) -> Doc:
+    """A `Doc` of a page's exact words; with its undamaged picture, where it is to be seen."""
     doc = Doc(vocab, words=page.example.texts)
-    dpi = 72 * LONG_EDGE / max(page.sheet.width, page.sheet.height)
-    doc._.pages = open_document(render(page.sheet, dpi), vocab)._.pages
+    if seen:
+        dpi = 72 * LONG_EDGE / max(page.sheet.width, page.sheet.height)
+        doc._.pages = open_document(render(page.sheet, dpi), vocab)._.pages
     set_tokens(doc, page.example.boxes, [1] * len(doc), [1.0] * len(doc))
     return doc
 
@@ -141,7 +140,7 @@ def main() -> None:
     vocab = Vocab()
     settings = {"model": args.model, "dtype": args.dtype}
     qa = cast(Pipe, spacy.blank("xx").add_pipe(args.component, config=settings))
-    docs = [word_doc(page, vocab) for page in asked]
+    docs = [word_doc(page, vocab, seen=args.component == "layoutlmv2_qa") for page in asked]
     start = time.perf_counter()
     score = scored(answered(qa, docs, asked), asked)
     seconds = time.perf_counter() - start
