@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=16, help="in the pipeline comparison")
     parser.add_argument("--training-rounds", type=int, default=3, help="each an epoch a side")
     parser.add_argument(
-        "--receipts", type=int, default=0, help="in the training comparison; 0 for all"
+        "--receipts", type=int, default=80, help="in the training comparison; 0 for all"
     )
     parser.add_argument(
         "--only", choices=PARTS, nargs="+", default=PARTS, help="print these parts, and write none"
@@ -46,7 +46,8 @@ def main() -> None:
         "train the same small ones (the configuration of `pageloom/fields-sm`).",
         "The public library takes LayoutLMv2's backbone from detectron2, which no registry has: a",
         "plain PyTorch feature pyramid with the same parameters and levels stands in for it",
-        "(`tests/public_library.py`). Sides alternate within one run.",
+        "(`tests/public_library.py`). Sides alternate within one run. pageloom's default is",
+        "bfloat16 where the processor has it, and a row of its own then.",
         "",
         f"{machine()}.",
         "",

@@ -91,4 +91,6 @@ def machine() -> str:
         platform.machine(),
     )
     names = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "spacy"))
-    return f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, {names}"
+    number = "with" if len(number_types()) > 1 else "without"
+    model += f", {os.cpu_count()} cores, {number} bfloat16"
+    return f"{model}; Python {platform.python_version()}, {names}"
