@@ -19,6 +19,8 @@ def a_doc(words, pages=None, source=None, boxed=True):
     images = [Image.new("RGB", (60, 80), (n, 200, 200)) for n in range(max(pages, default=1))]
     opened = open_document(images, VOCAB) if source is None else source
     doc = Doc(VOCAB, words=words, user_data=dict(opened.user_data))
+    if not words:
+        doc.spans["lines"] = []  # it was read, and holds nothing
     if boxed:
         boxes = [
             (10 * (i % 90), i % 900, 10 * (i % 90) + 50, i % 900 + 20) for i in range(len(words))

@@ -48,9 +48,9 @@ FLOORS = {
     ],
 }
 MAY_KNOW = {
-    "models": {"torch", "torchvision", "detectron2", "numpy", "pydantic", "safetensors",
+    "models": {"torch", "detectron2", "numpy", "pydantic", "safetensors",
                "huggingface_hub", "pageloom_weights"},
-    "processing": {"numpy", "PIL", "tokenizers", "pytesseract", "torch", "torchvision"},
+    "processing": {"numpy", "PIL", "tokenizers", "pytesseract", "torch"},
 }  # fmt: skip
 HEAVY = ("torch", "spacy", "thinc", "pageloom")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recipes.fields_sm.align import Receipt
-from recipes.fields_sm.replace import Word, field_of, with_other_values
+from recipes.fields_sm.replace import Word, field_of, span_of, with_other_values
 
 __all__ = [
     "Strength",
@@ -28,7 +28,10 @@ __all__ = [
     "move_boxes",
     "shuffle_lines",
     "to_words",
+    "wrap_company",
 ]
+
+Box = tuple[int, int, int, int]
 
 # What OCR engines take for what, on print like this. Upper case, because receipts are.
 _MISREAD = {
@@ -51,6 +54,7 @@ class Strength:
     glue: float = 0.3  # join neighbours, a few in a hundred
     cut: float = 0.3  # cut words at their punctuation, a few in a hundred
     lose: float = 0.4  # leave out words and lines that are no field
+    wrap: float = 0.25  # print the end of the company's name on a line of its own
     shuffle: float = 0.3  # put some lines elsewhere in the order
     move: float = 0.8  # shift and scale the page, jitter each box
 
@@ -72,6 +76,8 @@ def augment(
     words = to_words(receipt)
     if rng.random() < strength.other_values:
         words = with_other_values(words, pool, rng)
+    if rng.random() < strength.wrap:
+        words = wrap_company(words, rng)
     if rng.random() < strength.line_boxes:
         words = [replace(word, box=word.line_box) for word in words]
     steps: list[tuple[float, Callable[[list[Word], np.random.Generator], list[Word]]]] = [
@@ -186,6 +192,45 @@ def cut_words(words: list[Word], rng: np.random.Generator) -> list[Word]:
             ),
         ]
     return result
+
+
+def wrap_company(words: list[Word], rng: np.random.Generator) -> list[Word]:
+    """The last word or two of a company's name on a line of their own, a line further down; all
+    below it moves down too. Only where the name fills one line, and two words of it stay."""
+    start, end = next(iter(span_of(words, "company")), (0, 0))
+    cut = end - int(rng.integers(1, 3))
+    name = words[start:end]
+    of_line = [word for word in words if name and word.line == name[0].line]
+    if cut - start < 2 or name != of_line:
+        return words
+    x0, top, x1, bottom = name[0].line_box
+    left = words[cut].box[0]
+    step = bottom - top
+    back = (left - x0) // 2  # the lower line is centred as well
+    upper = (x0, top, left, bottom)
+    lower = (left - back, bottom, x1 - back, bottom + step)
+    line = max(word.line for word in words) + 1
+
+    def down(box: Box) -> Box:
+        return _on_page((box[0], box[1] + step, box[2], box[3] + step))
+
+    result = []
+    for at, word in enumerate(words):
+        if start <= at < cut:
+            result.append(replace(word, line_box=_on_page(upper)))
+        elif cut <= at < end:
+            box = _on_page((word.box[0] - back, lower[1], word.box[2] - back, lower[3]))
+            result.append(replace(word, box=box, line_box=_on_page(lower), line=line))
+        elif word.line_box[1] >= bottom - step // 2:
+            result.append(replace(word, box=down(word.box), line_box=down(word.line_box)))
+        else:
+            result.append(word)
+    return result
+
+
+def _on_page(box: Box) -> Box:
+    x0, y0, x1, y1 = (min(1000, max(0, edge)) for edge in box)
+    return (x0, y0, x1, y1)
 
 
 def lose_words(words: list[Word], rng: np.random.Generator) -> list[Word]:

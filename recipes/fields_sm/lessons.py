@@ -28,7 +28,7 @@ from pageloom.processing.windows import (
 from recipes.documents.dataset import tags
 from recipes.documents.noise import noisy
 from recipes.documents.sheet import Word
-from recipes.fields_sm.align import IGNORE, Receipt, align
+from recipes.fields_sm.align import IGNORE, Receipt, align, amounts_alone
 from recipes.fields_sm.augment import augment
 from recipes.fields_sm.cross import crossed
 from recipes.fields_sm.model import FIELDS, GENERATED, TAGS
@@ -118,7 +118,10 @@ def receipt_rows(scans: Sequence[Scan], tokenizer: LayoutLMv2Tokenizer, seed: in
     """Windows of varied receipts without end: each once in every round, in another order."""
     chance = random.Random(f"receipts {seed}")
     images = pictures(scans)
-    versions = [[align(scan, order=order)[0] for order in ("given", "reading")] for scan in scans]
+    versions = [
+        [amounts_alone(align(scan, order=order)[0]) for order in ("given", "reading")]
+        for scan in scans
+    ]
     epoch = 0
     while True:
         pool: list[Receipt] = [chance.choice(orders) for orders in versions]

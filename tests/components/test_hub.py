@@ -210,6 +210,7 @@ class TestDownload:
             assert resolve("acme/fields") == Path("acme/fields")
         assert hub.requests == []
 
+    @pytest.mark.slow
     def test_in_another_process_through_the_environment(self, hub, tiny_tagger, tmp_path):
         hub.add("acme/fields", tiny_tagger)
 

@@ -1,7 +1,10 @@
 """The inference room: batches, devices, tags to entities, and the engine."""
 
 import string
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from pageloom.processing import LayoutLMv2Tokenizer
 from pageloom.processing.windows import SPECIAL_TOKENS, encode_words
 
 CPU = torch.device("cpu")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class TestBatchesByTokens:
@@ -416,3 +420,25 @@ class TestInferenceCopy:
             type(module).__name__ for module in inference_copy(model, CPU, torch.float32).modules()
         }
         assert not {name for name in names if "BatchNorm" in name}
+
+
+@pytest.mark.slow
+def test_a_pipeline_is_ready_without_torchvision_and_torchs_compiler():
+    """Every Airflow task begins with this, and each of them takes seconds to import."""
+    code = (
+        "import sys, spacy\n"
+        "from tests.tagged import a_doc\n"
+        "nlp = spacy.blank('en')\n"
+        "nlp.add_pipe('layoutlmv2_tagger')\n"
+        "nlp.add_pipe('lilt_tagger')\n"
+        "nlp.add_pipe('vilt_vqa', config={'questions': ['Is there a stamp?']})\n"
+        "doc = a_doc(['TOTAL', '9.00'])\n"
+        "for _, component in nlp.pipeline:\n"
+        "    doc = component(doc)\n"
+        "assert doc._.errors == [] and doc._.answers, doc._.errors\n"
+        "print([m for m in ('torchvision', 'torch._dynamo', 'sympy') if m in sys.modules])\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert ran.stdout.strip() == "[]"

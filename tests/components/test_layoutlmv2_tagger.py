@@ -85,6 +85,7 @@ class TestRealDocuments:
         for doc in docs:
             assert_consistent(doc)
 
+    @pytest.mark.slow
     def test_a_forked_process_does_not_wait_for_its_parents_threads(
         self, tiny_tagger, documents, tmp_path
     ):

@@ -85,6 +85,7 @@ class TestOnDisk:
         with pytest.raises(CheckpointError, match="not a component's files"):
             other.from_bytes(b"torn")
 
+    @pytest.mark.slow
     def test_spacy_assemble_from_a_config_alone(self, tiny_tagger, tmp_path, documents):
         config = tmp_path / "fields.cfg"
         config.write_text(

@@ -7,7 +7,8 @@ import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spacy.tokens import Doc
+from PIL import Image
+from spacy.tokens import Doc, DocBin
 
 from pageloom import CheckpointError
 from pageloom.models import (
@@ -57,6 +58,26 @@ class TestDocuments:
             assert_consistent(doc, "lilt_tagger")
             assert doc._.fields
             assert [(e.start, e.end, e.label_) for e in doc.ents] == [t[:3] for t in tags(doc)]
+
+    def test_pages_that_nobody_has_read_are_an_error(self, folder, documents):
+        nlp = spacy.blank("xx", config=READER)
+        nlp.add_pipe("lilt_tagger", config={"model": str(folder), **SMALL})
+        doc = nlp(documents[0])
+        assert doc._.status == "failed"
+        assert [(error.component, error.category) for error in doc._.errors] == [
+            ("lilt_tagger", "missing")
+        ]
+        assert "put the component ocr before this one" in doc._.errors[0].message
+
+    def test_an_empty_page_is_none(self, folder, tmp_path):
+        Image.new("RGB", (300, 300), "white").save(tmp_path / "empty.png")
+        nlp = spacy.blank("xx", config=READER)
+        nlp.add_pipe("ocr")
+        nlp.add_pipe("lilt_tagger", config={"model": str(folder), **SMALL})
+        doc = nlp(str(tmp_path / "empty.png"))
+        assert (len(doc), doc._.errors) == (0, [])
+        kept = next(DocBin(docs=[doc], store_user_data=True).get_docs(nlp.vocab))
+        assert nlp.get_pipe("lilt_tagger")(kept)._.errors == []
 
     def test_no_pages_are_needed(self, lilt):
         words = ["total", "due", "12.50", "shop", "street"] * 8

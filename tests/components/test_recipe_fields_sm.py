@@ -15,8 +15,8 @@ from pageloom.corpus.receipt_values import amount, amounts, dates
 from pageloom.fields import Calibration, Graded
 from recipes.documents.sheet import Word as SheetWord
 from recipes.fields_sm import sroie
-from recipes.fields_sm.align import IGNORE, Receipt, align, word_boxes
-from recipes.fields_sm.augment import Strength, augment
+from recipes.fields_sm.align import IGNORE, Receipt, align, amounts_alone, word_boxes
+from recipes.fields_sm.augment import Strength, augment, to_words, wrap_company
 from recipes.fields_sm.cross import crossed
 from recipes.fields_sm.lessons import groups, page_rows, page_tags, receipt_rows, token_loss
 from recipes.fields_sm.model import FIELDS, GENERATED, TAGS, new_model, new_tokenizer
@@ -81,6 +81,14 @@ def test_only_the_amount_in_a_total_row_is_the_total():
         if w == "12.50"
     }
     assert label_of == {5: "O", 6: "O", 7: "B-total", 8: "O"}
+
+
+def test_a_total_begins_with_its_amount_whatever_the_annotator_copied():
+    with_currency = align(scan(fields=TRUE_FIELDS | {"total": "RM 12.50"}))[0]
+    assert labelled(with_currency, "total") == ["RM 12.50"]
+    assert labelled(amounts_alone(with_currency), "total") == ["12.50"]
+    without = align(scan())[0]
+    assert amounts_alone(without) == without
 
 
 @pytest.mark.parametrize(
@@ -340,13 +348,13 @@ def test_every_variation_is_a_whole_receipt(seed, epoch):
 
 def test_nothing_varies_at_strength_zero():
     first, *_ = pool = receipts()
-    still = Strength(*[0.0] * 9)
+    still = Strength(*[0.0] * 10)
     assert augment(first, pool, seed=1, epoch=1, strength=still) == first
 
 
 def test_a_new_total_stands_wherever_the_old_one_did():
     only_values = Strength(
-        other_values=1, line_boxes=0, misread=0, glue=0, cut=0, lose=0, shuffle=0, move=0
+        other_values=1, line_boxes=0, misread=0, glue=0, cut=0, lose=0, wrap=0, shuffle=0, move=0
     )
     first, *_ = pool = receipts()
     totals = set()
@@ -356,6 +364,19 @@ def test_a_new_total_stands_wherever_the_old_one_did():
         assert sum(word == new for word in varied.words) == 4
         totals.add(new)
     assert len(totals) > 5
+
+
+@given(seed=st.integers(0, 100))
+def test_a_companys_name_goes_on_a_line_further_down(seed):
+    before = to_words(receipts()[0])
+    after = wrap_company(before, np.random.default_rng(seed))
+    assert [word.text for word in after] == [word.text for word in before]
+    assert [word.label for word in after] == [word.label for word in before]
+    # "KEDAI ROTI HARUM SDN. BHD."
+    first, last = after[0], after[4]
+    assert last.line not in {word.line for word in before}
+    assert last.box[1] == first.box[3]
+    assert after[5].box[1] - before[5].box[1] == first.box[3] - first.box[1]  # the address
 
 
 # Receipts and invoices together

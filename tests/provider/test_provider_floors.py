@@ -39,6 +39,7 @@ def run_without_worker_packages(code, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_every_module_and_the_dag_import_without_torch_and_spacy(tmp_path):
     modules = sorted(
         ".".join(path.relative_to(PROVIDER.parent).with_suffix("").parts).removesuffix(".__init__")

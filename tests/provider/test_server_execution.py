@@ -364,6 +364,7 @@ def test_asking_again_gives_the_same_and_nothing_is_done_twice(
     assert operator.resume(context, event_of(waiting)) == result
 
 
+@pytest.mark.slow
 def test_a_full_queue_is_waited_for_as_long_as_the_server_says(
     connect, tmp_path, context, monkeypatch
 ):
@@ -396,6 +397,7 @@ def test_a_full_queue_is_waited_for_as_long_as_the_server_says(
     assert operator.outcome.documents == 12
 
 
+@pytest.mark.slow
 def test_a_server_that_is_started_again_is_waited_for(connect, tmp_path, context):
     slow = write_pipeline(
         tmp_path / "slow.cfg", ("ocr", {"mode": "skip"}), ("slow", {"seconds": 0.3})

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pageloom.inference.batching import batches_by_tokens
 from pageloom.models.pretrained import PretrainedModel
+from pageloom.models.shapes import shapes_only
 from pageloom.processing.windows import (
     SPECIAL_TOKENS,
     FramingTokenizer,
@@ -53,7 +54,7 @@ def inference_copy(model: ModelT, device: torch.device, dtype: torch.dtype) -> M
 
     Parameters that need no change are shared with `model`.
     """
-    with torch.device("meta"):
+    with shapes_only():
         copy = type(model)(model.config)
     copy.load_state_dict(
         {name: tensor.detach() for name, tensor in model.state_dict().items()}, assign=True

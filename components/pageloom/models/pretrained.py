@@ -14,6 +14,7 @@ from pageloom.errors import CheckpointError
 from pageloom.models.checkpoint import read_tensors, write_tensors
 from pageloom.models.config import ModelConfig
 from pageloom.models.hub import resolve
+from pageloom.models.shapes import shapes_only
 
 __all__ = ["PretrainedModel"]
 
@@ -89,7 +90,7 @@ class PretrainedModel(nn.Module, Generic[ConfigT]):
             )
         assert config is not None
         try:
-            with torch.device("meta"):
+            with shapes_only():
                 model = cls(config)
         except ValueError as error:
             raise CheckpointError(f"{folder / 'config.json'}: {error}") from None

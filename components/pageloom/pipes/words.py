@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spacy.tokens import Doc
 
+from pageloom.errors import DocumentOpenError
 from pageloom.processing.windows import (
     SPECIAL_TOKENS,
     LayoutTokens,
@@ -19,7 +20,16 @@ def encode_doc(doc: Doc, tokenizer: WordTokenizer, max_length: int, stride: int)
     `doc._.layout_tokens`, or else new ones, which are left there.
 
     Windows that are longer than `max_length`, or are of other words, are made anew.
+
+    Raises `DocumentOpenError` for a document whose pages nobody has read: no words, and neither
+    the lines that `ocr` leaves, be they none, nor an error.
     """
+    if not len(doc) and doc._.pages and "lines" not in doc.spans and not doc._.errors:
+        raise DocumentOpenError(
+            f"{doc._.source or 'a document'}: it has pages and no words; put the component ocr "
+            "before this one",
+            category="missing",
+        )
     kept = doc._.layout_tokens.get(tokenizer.fingerprint)
     if kept is not None:
         tokens = LayoutTokens.from_dict(kept)

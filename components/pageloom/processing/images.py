@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Sequence
 from typing import Any, cast
@@ -13,12 +14,12 @@ from PIL import Image
 __all__ = ["RESAMPLES", "check_resample", "flat_list", "resize", "stack", "to_pil", "to_rgb"]
 
 CHANNELS = (1, 3, 4)
-# Pillow's filters that torchvision resizes tensors with, and its names for them.
+# Pillow's filters that torch resizes with, and its names for them.
 RESAMPLES: dict[int, str] = {
-    Image.Resampling.NEAREST: "NEAREST_EXACT",
-    Image.Resampling.BILINEAR: "BILINEAR",
-    Image.Resampling.BICUBIC: "BICUBIC",
-    Image.Resampling.LANCZOS: "LANCZOS",
+    Image.Resampling.NEAREST: "nearest-exact",
+    Image.Resampling.BILINEAR: "bilinear",
+    Image.Resampling.BICUBIC: "bicubic",
+    Image.Resampling.LANCZOS: "lanczos",
 }
 
 
@@ -111,13 +112,14 @@ def resize(pixels: NDArray[Any], height: int, width: int, resample: int) -> NDAr
     """Resize (H, W, C) pixels to (height, width, C), antialiased; `resample` is in `RESAMPLES`.
 
     Published checkpoints are fed by torchvision's resizing, whose 8-bit arithmetic differs from
-    Pillow's by one level at many pixels; so this calls torchvision, at the first image.
+    Pillow's by one level at many pixels. That arithmetic is torch's, which this calls: torchvision
+    itself would take seconds to import.
     """
     if pixels.shape[:2] == (height, width):
         return pixels
     import torch
+    from torch.nn.functional import interpolate
     from torch.utils.dlpack import from_dlpack
-    from torchvision.transforms.v2 import InterpolationMode, functional
 
     # torch reads no array backwards.
     pixels = np.ascontiguousarray(pixels) if min(pixels.strides) < 0 else pixels
@@ -125,12 +127,33 @@ def resize(pixels: NDArray[Any], height: int, width: int, resample: int) -> NDAr
         tensor = from_dlpack(pixels)  # a view, also of Pillow's read-only memory
     except (BufferError, RuntimeError, TypeError):
         tensor = torch.from_numpy(pixels.copy())
+    dtype, mode = tensor.dtype, RESAMPLES[resample]
     # Channels stay last in memory: that is five times faster here, and gives the same numbers.
-    tensor = tensor.permute(2, 0, 1)
-    mode = InterpolationMode[RESAMPLES[resample]]
+    tensor = tensor.unsqueeze(0).permute(0, 3, 1, 2)
+    exact = mode == "nearest-exact"
     with torch.inference_mode():
-        out = functional.resize(tensor, [height, width], interpolation=mode, antialias=True)
-    return cast(NDArray[Any], out.permute(1, 2, 0).numpy())
+        if not (dtype in (torch.float32, torch.float64) or (dtype == torch.uint8 and _bytes(mode))):
+            tensor = tensor.float()
+        out = interpolate(
+            tensor,
+            (height, width),
+            mode=mode,
+            align_corners=None if exact else False,
+            antialias=not exact,
+        )
+        if not dtype.is_floating_point and out.is_floating_point():
+            if dtype == torch.uint8:
+                out = out.clamp_(0, 255)  # bicubic goes beyond
+            out = out.round_()
+    return out.to(dtype)[0].permute(1, 2, 0).numpy()
+
+
+def _bytes(mode: str) -> bool:
+    """Whether torch resizes bytes in this mode as torchvision has it do on this processor."""
+    import torch
+
+    vectors = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+    return mode != "bilinear" or vectors or platform.machine() in ("aarch64", "arm64")
 
 
 def check_resample(resample: int) -> Image.Resampling:

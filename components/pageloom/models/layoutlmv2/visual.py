@@ -1,8 +1,8 @@
 """The visual backbone: a ResNet or ResNeXt with a feature pyramid, of which only `p2` is computed.
 
-Built from torchvision's blocks; `checkpoint_key` gives the keys that checkpoints use, which are
-detectron2's. Sources: Lin et al. 2017 (feature pyramids), Xie et al. 2017 (ResNeXt), and
-detectron2's configuration reference for the meaning of the settings.
+`checkpoint_key` gives the keys that checkpoints use, which are detectron2's. Sources: Lin et al.
+2017 (feature pyramids), Xie et al. 2017 (ResNeXt), and detectron2's configuration reference for the
+meaning of the settings.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models.resnet import BasicBlock, Bottleneck
-from torchvision.ops import FrozenBatchNorm2d
 
 from pageloom.models.layoutlmv2.config import LayoutLMv2Config
+from pageloom.models.layoutlmv2.residual import FrozenBatchNorm2d, ResidualBlock
+from pageloom.models.shapes import shapes_only
 
 __all__ = ["BackboneSettings", "VisualBackbone", "checkpoint_key"]
 
@@ -91,6 +91,11 @@ class BackboneSettings:
                     f"detectron2_config_args: {key} is {value[key]!r}; "
                     f"there are {', '.join(map(str, known))}"
                 )
+        if value["MODEL.RESNETS.DEPTH"] < 50 and value["MODEL.RESNETS.NUM_GROUPS"] != 1:
+            raise ValueError(
+                "detectron2_config_args: MODEL.RESNETS.NUM_GROUPS must be 1 where "
+                "MODEL.RESNETS.DEPTH is below 50"
+            )
         return cls(
             depth=value["MODEL.RESNETS.DEPTH"],
             groups=value["MODEL.RESNETS.NUM_GROUPS"],
@@ -112,33 +117,16 @@ def _stage(
     """Stage res{number}, 2 to 5, for `inputs` channels."""
     scale = 2 ** (number - 2)
     outputs = settings.res2_channels * scale
-    blocks: list[nn.Module] = []
+    blocks = []
     for index in range(_BLOCKS[settings.depth][number - 2]):
         stride = 2 if index == 0 and number > 2 else 1
-        shortcut = None
-        if inputs != outputs or stride != 1:
-            shortcut = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), norm(outputs)
-            )
-        block: BasicBlock | Bottleneck
         if settings.depth < 50:
-            block = BasicBlock(inputs, outputs, stride, shortcut, norm_layer=norm)
+            convs = [(outputs, 3, stride), (outputs, 3, 1)]
         else:
-            planes = outputs // Bottleneck.expansion
-            # torchvision derives a group's width from its base width; this inverts that.
-            base = settings.width_per_group * scale * 64 / planes
-            block = Bottleneck(
-                inputs,
-                planes,
-                stride,
-                shortcut,
-                groups=settings.groups,
-                base_width=base,
-                norm_layer=norm,
-            )
-            if settings.stride_in_1x1:
-                block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride
-        blocks.append(block)
+            width = settings.groups * settings.width_per_group * scale
+            first, second = (stride, 1) if settings.stride_in_1x1 else (1, stride)
+            convs = [(width, 1, first), (width, 3, second), (outputs, 1, 1)]
+        blocks.append(ResidualBlock(inputs, convs, settings.groups, norm))
         inputs = outputs
     return nn.Sequential(*blocks)
 
@@ -269,8 +257,8 @@ class VisualBackbone(nn.Module):
             if isinstance(module, nn.Sequential) and len(module) == 2:
                 if isinstance(module[0], nn.Conv2d):
                     module[0], module[1] = _folded(module[0], module[1]), nn.Identity()
-            elif isinstance(module, BasicBlock | Bottleneck):
-                for number in range(1, 4 if isinstance(module, Bottleneck) else 3):
+            elif isinstance(module, ResidualBlock):
+                for number in range(1, module.depth + 1):
                     conv, norm = getattr(module, f"conv{number}"), getattr(module, f"bn{number}")
                     setattr(module, f"conv{number}", _folded(conv, norm))
                     setattr(module, f"bn{number}", nn.Identity())
@@ -280,7 +268,7 @@ class VisualBackbone(nn.Module):
 def _folded(conv: nn.Conv2d, norm: nn.Module) -> nn.Conv2d:
     scale = norm.weight * (norm.running_var + norm.eps).rsqrt()  # type: ignore[operator]
     bias = norm.bias - norm.running_mean * scale  # type: ignore[operator]
-    with torch.device("meta"):
+    with shapes_only():
         folded = nn.Conv2d(
             conv.in_channels,
             conv.out_channels,

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from pageloom.errors import CheckpointError
@@ -16,6 +15,7 @@ from pageloom.models.checkpoint import read_tensors
 from pageloom.models.hub import resolve
 from pageloom.models.lilt.config import LiltConfig
 from pageloom.models.lilt.model import LiltModel
+from pageloom.models.shapes import shapes_only
 
 __all__ = ["combine"]
 
@@ -63,7 +63,7 @@ def combine(
     config = _config(text_folder, lilt_folder, text, layout)
     for key, tensors in ((POSITIONS, text), (BOX_POSITIONS, layout)):
         tensors[key] = tensors[key][: config.max_position_embeddings]
-    with torch.device("meta"):
+    with shapes_only():
         model = LiltModel(config)
     missing = model.place({**text, **layout}, f"{text_folder} and {lilt_folder}")
     lacking = [name for name in missing if not name.startswith("pooler.")]
