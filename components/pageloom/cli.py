@@ -36,12 +36,16 @@ def about() -> None:
 def fields(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Paths or URIs.")],
     model: Annotated[
-        str, typer.Option(help="Packaged name, folder or hub id.")
+        str, typer.Option(help="A LayoutLMv2 or LiLT tagger: packaged name, folder or hub id.")
     ] = "pageloom/fields-sm",
     revision: Annotated[str | None, typer.Option(help="Of a model on the hub.")] = None,
     engine: Annotated[
-        str, typer.Option(help="OCR: auto, tesseract, tesserocr, rapidocr.")
-    ] = "tesseract",
+        str,
+        typer.Option(
+            help="OCR: auto (rapidocr for English where it is installed, else tesseract), "
+            "tesseract, tesserocr, rapidocr."
+        ),
+    ] = "auto",
     lang: Annotated[str, typer.Option(help="The documents' language, as in eng+deu.")] = "eng",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     every: Annotated[
@@ -328,11 +332,17 @@ def corpus_schema() -> None:
 def _pipeline(model: str, revision: str | None, engine: str, lang: str, device: str) -> Language:
     import spacy
 
+    from pageloom.models import LayoutLMv2ForTokenClassification, LiltForTokenClassification
+    from pageloom.pipes.checkpoint import Checkpoint
+
+    heads = (LayoutLMv2ForTokenClassification, LiltForTokenClassification)
+    found: Checkpoint[Any] = Checkpoint(heads, model, revision, "pageloom fields")
+    kind = found.model_class.config_class.model_type
     reader = {"tokenizer": {"@tokenizers": "pageloom.DocumentReader.v1"}}
     nlp = spacy.blank("xx", config={"nlp": reader})
     nlp.add_pipe("ocr", config={"engine": engine, "lang": lang})
     tagger = {"model": model, "revision": revision, "device": device}
-    nlp.add_pipe("layoutlmv2_tagger", config=tagger)
+    nlp.add_pipe(f"{kind}_tagger", config=tagger)
     return nlp
 
 

@@ -77,6 +77,17 @@ class TestFields:
         assert {"text", "score", "page", "box", "start", "end", "value", "currency"} <= set(field)
         assert [file.name for file in tmp_path.glob(".*")] == []
 
+    def test_the_model_says_which_component_finds_the_fields(self, invoice):
+        done = RUN.invoke(app, ["fields", invoice, "--model", "pageloom/fields-multi-sm"])
+        assert done.exit_code == 0, done.output
+        assert {"seller", "total"} & {row.split()[0] for row in done.stdout.splitlines()[2:]}
+
+    def test_a_model_that_finds_no_fields(self, invoice):
+        done = RUN.invoke(app, ["fields", invoice, "--model", "pageloom/doctype-sm"])
+        assert done.exit_code == 2
+        assert "pageloom/doctype-sm" in done.stderr
+        assert "LiLT" in done.stderr
+
     def test_a_report(self, model, invoice, tmp_path):
         page = tmp_path / "report.html"
         assert (
