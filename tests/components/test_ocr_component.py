@@ -94,6 +94,14 @@ class TestRealDocuments:
         for left, right in zip(layer, read, strict=True):
             assert all(abs(a - b) <= 6 for a, b in zip(left._.box, right._.box, strict=True))
 
+    def test_a_caption_without_a_blank_is_a_token_of_its_own(self, make_pdf, write):
+        doc = pipeline()(str(write("invoice.pdf", make_pdf(["Date:14/03/2018 ok"]))))
+        assert doc.text == "Date:14/03/2018 ok"
+        assert [token.text for token in doc] == ["Date:", "14/03/2018", "ok"]
+        caption, day, after = (token._.box for token in doc)
+        assert caption[2] <= day[0] < day[2] <= after[0]
+        assert [span.text for span in doc.spans["lines"]] == [doc.text]
+
     def test_rapidocr(self, draw_page, encode, write):
         path = write("receipt.jpg", encode(draw_page("Total due 12.50"), "JPEG"))
         assert pipeline(engine="rapidocr")(str(path)).text == "Total due 12.50"

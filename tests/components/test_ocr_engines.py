@@ -19,7 +19,7 @@ from pageloom.ocr.engines import chosen
 from pageloom.ocr.rapidocr import line_words
 from pageloom.ocr.reading_order import arrange
 from pageloom.ocr.tesseract import read_tsv
-from pageloom.ocr.word import clean, split_line
+from pageloom.ocr.word import clean, split_glued, split_line
 
 VOCAB = spacy.blank("en").vocab
 
@@ -245,6 +245,50 @@ class TestCleaning:
         edges = [x for _, box in words for x in (box[0], box[2])]
         assert edges == sorted(edges)
         assert all(x0 - 1e-6 <= edge <= x0 + width + 1e-6 for edge in edges)
+
+
+class TestGluedWords:
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "DATE: 14/03/2018",
+            "DATE: 14/03/2018 18:05",
+            "14/03/2018 5:57:07PM",
+            "14-03-18 18:05",
+            "14-Mar-2018 18:05",
+            "Tel: 03-7832",
+            "No.: UDA-C818-01713",
+            "Zwischensumme: 12,50",
+        ],
+    )
+    def test_captions_and_times_come_apart(self, words):
+        words = words.split()
+        pieces = split_glued("".join(words), (0, 0, 100, 10))
+        assert [text for text, _ in pieces] == words
+        assert [box[0] for _, box in pieces[1:]] >= [box[2] for _, box in pieces[:-1]]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Total:",
+            "18:05",
+            "12:30-14:00",
+            "Cash:RM",
+            "http://10.0.0.1/a",
+            "a:b",
+            ":",
+            "1:2",
+            "x1:2",
+        ],
+    )
+    def test_other_words_stay_whole(self, text):
+        assert split_glued(text, (0, 0, 100, 10)) == [(text, (0, 0, 100, 10))]
+
+    @given(st.from_regex(r"[A-Za-z:/0-9. -]{1,20}", fullmatch=True).map(clean).filter(bool))
+    def test_no_character_is_lost(self, text):
+        pieces = split_glued(text, (0, 0, 100, 10))
+        assert "".join(piece for piece, _ in pieces) == text
+        assert all(0 <= box[0] <= box[2] <= 100 + 1e-6 for _, box in pieces)
 
 
 def row(y, *columns, height=10):

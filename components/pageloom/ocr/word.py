@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Engine", "PagesEngine", "PixelBox", "Word", "clean", "split_line"]
+__all__ = ["Engine", "PagesEngine", "PixelBox", "Word", "clean", "split_glued", "split_line"]
 
 PixelBox = tuple[float, float, float, float]
 """`(x0, y0, x1, y1)` in pixels of the page image, origin top left."""
@@ -116,6 +117,28 @@ def split_line(text: str, box: PixelBox) -> Iterator[tuple[str, PixelBox]]:
                 start = at
             word.append(character)
         at += width
+
+
+# A caption up to its colon, and what it announces, which has a digit; not what begins with //.
+_CAPTION = re.compile(r"([^\W\d_][^:\d]*:)((?!//).*\d.*)")
+# 14/03/2018 or 14-Mar-18, and 5:57 without a blank before it.
+_TIME = re.compile(r"(.*\d[-/.](?:\d{1,2}|[^\W\d_]{3,9})[-/.](?:\d{4}|\d\d))(\d{1,2}:\d\d.*)")
+
+
+def split_glued(text: str, box: PixelBox) -> list[tuple[str, PixelBox]]:
+    """A word apart that is a caption and a value, or a date and a time, without a blank between.
+
+    Some are printed so, and engines overlook blanks: `DATE:14/03/201818:05` is three words. Each
+    has its share of the box's width, see `split_line`. Any other word is returned as it is.
+    """
+    if ":" not in text:
+        return [(text, box)]
+    words, rest = [], text
+    if found := _CAPTION.fullmatch(rest):
+        words, rest = [found[1]], found[2]
+    if found := _TIME.fullmatch(rest):
+        words, rest = [*words, found[1]], found[2]
+    return list(split_line(" ".join([*words, rest]), box)) if words else [(text, box)]
 
 
 def _width(character: str) -> float:

@@ -21,7 +21,7 @@ from spacy.vocab import Vocab
 from pageloom.document.extensions import clamp_box, set_tokens
 from pageloom.document.types import Box, DocumentError, Page
 from pageloom.ocr import Engine, PagesEngine, Word, make_engine, text_layer
-from pageloom.ocr.word import clean
+from pageloom.ocr.word import clean, split_glued
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -45,7 +45,7 @@ _LOG = logging.getLogger("pageloom")
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A word as a `Doc` takes it: its box within 0 to 1000."""
+    """A word as a `Doc` takes it: its box within 0 to 1000; `space`: whether a blank follows."""
 
     text: str
     box: Box
@@ -53,6 +53,7 @@ class _Token:
     confidence: float
     line: int
     block: int
+    space: bool
 
 
 @dataclass(slots=True)
@@ -115,6 +116,7 @@ class Ocr:
 
     It returns a new `Doc` with one token a word: `token._.box`, `._.page` and `._.confidence`,
     lines in `doc.spans["lines"]`, blocks in `doc.spans["layout"]`, and all that the old one had. A
+    caption and its value, or a date and a time, that are glued together are tokens of their own. A
     page that fails leaves an error in `doc._.errors`, and its neighbours their words. A `Doc` that
     has tokens, or no pages, passes through as it is.
 
@@ -274,10 +276,12 @@ class Ocr:
         for word in words:
             text = clean(word.text)
             if text and word.confidence >= self.min_confidence:
-                x0, y0, x1, y1 = word.box
-                box = clamp_box((x0 * across, y0 * down, x1 * across, y1 * down))
                 confidence = min(1.0, max(0.0, float(word.confidence)))
-                tokens.append(_Token(text, box, page.number, confidence, word.line, word.block))
+                pieces = split_glued(text, word.box)
+                for left, (piece, (x0, y0, x1, y1)) in enumerate(pieces, start=1 - len(pieces)):
+                    box = clamp_box((x0 * across, y0 * down, x1 * across, y1 * down))
+                    place = (page.number, confidence, word.line, word.block)
+                    tokens.append(_Token(piece, box, *place, space=left == 0))
         return tokens
 
     def _collect(self, job: _Job) -> None:
@@ -335,7 +339,7 @@ def _cores() -> int:
 
 def _make_doc(old: Doc, tokens: Sequence[_Token]) -> Doc:
     """A `Doc` of these tokens with all that `old` had beside its text."""
-    spaces = [True] * len(tokens)
+    spaces = [token.space for token in tokens]
     if spaces:
         spaces[-1] = False
     doc = Doc(
