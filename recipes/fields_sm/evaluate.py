@@ -111,7 +111,8 @@ def page_sections(
         yield f"## Generated {kind}s of {len(pages)} test layouts, exact words ({language})\n"
         truths = [page_tags(page.in_order("rows")) for page in pages]
         yield table(_named(entity_scores(truths, map(tags, docs)))) + "\n"
-        yield sure(nlp, list(graded(docs, map(page_texts, pages)))) + "\n"
+        texts = [page_texts(page.in_order("rows")) for page in pages]
+        yield sure(nlp, list(graded(docs, texts))) + "\n"
         for engine in engines:
             sheets = [draw(kind, each, DOCUMENT + each.number) for each in layouts]
             yield f"## Generated {kind}s, from damaged scans, OCR by {engine} ({language})\n"

@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from pageloom import open_document
 from pageloom.document.extensions import set_tokens
 from pageloom.fields import Calibration, Graded, grade
+from recipes.documents.sheet import Word
 from recipes.fields_sm.align import Receipt
 from recipes.fields_sm.lessons import page_tags
 from recipes.fields_sm.model import FIELDS
@@ -68,9 +69,11 @@ def _doc(nlp: Language, page: Doc, words: Sequence[str], boxes: Sequence[object]
     return doc
 
 
-def page_texts(page: Drawn) -> dict[str, list[str]]:
-    """The texts of a page's fields, each as the tagger is to find it; all of `FIELDS` are named."""
-    words = page.in_order("rows")
+def page_texts(words: Sequence[Word]) -> dict[str, list[str]]:
+    """The texts of a generated page's fields, each as the tagger is to find it.
+
+    All of `FIELDS` are named. `words` are row by row.
+    """
     texts: dict[str, list[str]] = {field: [] for field in FIELDS}
     for field, start, end in sorted(entities(page_tags(words)), key=lambda found: found[1]):
         texts[field].append(" ".join(word.text for word in words[start:end]))
@@ -94,7 +97,7 @@ def claim(found: Iterable[Graded], calibration: Calibration | None) -> dict[str,
     for field in found:
         score = field.score
         if calibration is not None:
-            score = calibration(field.label, field.evidence, score)
+            score = calibration(field.label, field.evidence, score, field.confidence)
         if score >= SURE:
             for name in (field.label, "all"):
                 pair = counts.setdefault(name, [0, 0])

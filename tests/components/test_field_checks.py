@@ -281,6 +281,35 @@ def test_a_curve_rises_and_is_never_sure(pairs, score):
     assert 0 < curve(score) < 1
 
 
+def read_with(confidence, right, count=100):
+    """Fields of which OCR's misreadings left `right` in 10 right."""
+    return [Graded("total", "none", 0.9, at % 10 < right, confidence) for at in range(count)]
+
+
+def test_what_ocr_read_is_worth_what_its_confidence_is():
+    exact = [Graded("total", "none", 0.9, at % 10 < 9) for at in range(100)]
+    calibration = Calibration.fit([*exact, *read_with(0.5, 4), *read_with(0.99, 9)])
+    assert calibration("total", "none", 0.9) == pytest.approx(0.9, abs=0.02)
+    assert calibration("total", "none", 0.9, 0.99) == pytest.approx(0.9, abs=0.03)
+    assert calibration("total", "none", 0.9, 0.5) == pytest.approx(0.4, abs=0.03)
+    assert 0.4 < calibration("total", "none", 0.9, 0.8) < 0.9
+    # Where no field is exact, those that OCR read say what scores are worth, and nothing more.
+    alone = Calibration.fit([*read_with(0.5, 4), *read_with(0.99, 9)])
+    assert alone.reading is None
+    assert alone("total", "none", 0.9, 0.5) == pytest.approx(0.65, abs=0.02)
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(0, 1)] * 2, st.booleans()), min_size=1, max_size=100),
+    st.floats(0, 1),
+)
+def test_a_share_of_what_was_expected_is_at_most_one(fields, confidence):
+    confidences, expected, right = zip(*fields, strict=True)
+    curve = isotonic(confidences, right, expected)
+    assert list(curve.right) == sorted(curve.right)
+    assert 0 < curve(confidence) <= 1
+
+
 def test_too_few_fields_change_nothing():
     assert Calibration.fit([Graded("total", "none", 0.9, False)] * 5)("total", "none", 0.9) == 0.9
 
@@ -336,6 +365,22 @@ def test_fields_are_graded_by_text_and_by_value():
         Graded("total", "repeated", 0.8, True),
         Graded("total", "none", 0.7, False),
     ]
+
+
+def test_fields_are_graded_with_the_confidence_that_they_were_read_with():
+    doc = completed(("total", "9.00"), ("date", "3/2018"), ("company", "Tea Ltd"), ("net", "n/a"))
+    for token, confidence in zip(doc, [0.8, 0.9, 0.7, 1.0], strict=True):
+        token._.confidence = confidence
+    spans = [
+        Span(doc, at, at + 1, label=label)
+        for at, label in enumerate(["total", "date", "company", "net"])
+    ]
+    doc.spans["tagger"] = SpanGroup(doc, spans=spans, attrs={"scores": [0.9] * 4})
+    right = {"total": ["9.00"], "date": ["03/2018"], "company": ["Tea Ltd"], "net": ["8.00"]}
+    graded = {field.label: field for field in grade(doc, right, "tagger")}
+    # What OCR read and is no date was misread; the document's own words were not.
+    expected = {"total": 0.8, "date": 0.0, "company": 0.7, "net": 1.0}
+    assert {label: field.confidence for label, field in graded.items()} == expected
 
 
 def test_a_checkpoint_s_calibration_is_applied_and_written(tiny_tagger, tmp_path):

@@ -275,6 +275,13 @@ def test_folded_norms_give_the_same_features():
         torch.testing.assert_close(visual(image), before, atol=1e-4, rtol=1e-4)
 
 
+def test_a_backbone_that_is_not_built_is_named():
+    args = backbone_config("basic blocks").detectron2_config_args
+    config = tiny_config(detectron2_config_args=args | {"MODEL.RESNETS.NUM_GROUPS": 2})
+    with pytest.raises(ValueError, match=r"NUM_GROUPS must be 1 where MODEL\.RESNETS\.DEPTH"):
+        LayoutLMv2Model(config)
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

@@ -44,12 +44,14 @@ class Graded:
         evidence: what else spoke for or against it.
         score: the model's own, 0 to 1.
         right: whether the field is right.
+        confidence: what its words were read with, 0 to 1; 1 where no OCR read them.
     """
 
     label: str
     evidence: Evidence
     score: float
     right: bool
+    confidence: float = 1.0
 
 
 class _Curve(BaseModel):
@@ -65,23 +67,35 @@ class _Curve(BaseModel):
 
 
 class Calibration(BaseModel):
-    """What scores are worth, by label and by what else speaks for a field.
+    """What scores are worth: by label, by what else speaks for a field, and by how it was read.
 
     Args:
-        curves: by label and evidence (`total confirmed`), by label (`total`), by evidence
-            (`* confirmed`), and for the rest (`*`).
+        curves: of fields whose words are exact, which share is right, by label and evidence
+            (`total confirmed`), by label (`total`), by evidence (`* confirmed`), and for the rest
+            (`*`).
+        reading: of fields whose words OCR read, which share of these is right, by the confidence
+            that they were read with; None: as many.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     curves: dict[str, _Curve]
+    reading: _Curve | None = None
 
-    def __call__(self, label: str, evidence: Evidence, score: float) -> float:
+    def __call__(
+        self, label: str, evidence: Evidence, score: float, confidence: float = 1.0
+    ) -> float:
         """The share of fields like this one that are right.
 
         By the curve of its label and evidence; else by that of its label or that of its evidence,
-        whichever is more careful; else by that of all fields; else the score itself.
+        whichever is more careful; else by that of all fields; else the score itself. Where the
+        field's words have a `confidence` below 1, times what that is worth.
         """
+        if self.reading is not None and confidence < 1:
+            return self._exact(label, evidence, score) * self.reading(confidence)
+        return self._exact(label, evidence, score)
+
+    def _exact(self, label: str, evidence: Evidence, score: float) -> float:
         own, by_label, by_evidence, of_all = _names(label, evidence)
         for names in ((own,), (by_label, by_evidence), (of_all,)):
             told = [self.curves[name](score) for name in names if name in self.curves]
@@ -94,23 +108,32 @@ class Calibration(BaseModel):
         """The calibration that `graded` fields give; of documents that no model was trained on.
 
         A label, or a label with one kind of evidence, that has fewer than `fewest` fields goes by
-        the next wider curve.
+        the next wider curve. Fields that OCR read tell what its confidence is worth where there are
+        exact ones, too; else they make the curves themselves.
         """
+        fields = list(graded)
+        exact = [field for field in fields if field.confidence == 1]
+        by_ocr = [field for field in fields if field.confidence < 1]
         pairs: defaultdict[str, list[Graded]] = defaultdict(list)
-        for field in graded:
+        for field in exact or fields:
             for name in _names(field.label, field.evidence):
                 pairs[name].append(field)
-        return cls(
+        fitted = cls(
             curves={
                 name: isotonic([f.score for f in found], [f.right for f in found])
                 for name, found in sorted(pairs.items())
                 if len(found) >= fewest
             }
         )
+        if not exact or len(by_ocr) < fewest:
+            return fitted
+        worth = [fitted._exact(f.label, f.evidence, f.score) for f in by_ocr]
+        reading = isotonic([f.confidence for f in by_ocr], [f.right for f in by_ocr], worth)
+        return fitted.model_copy(update={"reading": reading})
 
     def save(self, folder: Path) -> None:
         """Write `calibration.json` into a checkpoint's folder."""
-        text = json.dumps(self.model_dump(), indent=1, sort_keys=True)
+        text = json.dumps(self.model_dump(exclude_none=True), indent=1, sort_keys=True)
         (folder / FILE).write_text(text + "\n", encoding="utf8")
 
     @classmethod
@@ -131,21 +154,28 @@ def _names(label: str, evidence: Evidence) -> tuple[str, str, str, str]:
     return f"{label} {evidence}", label, f"* {evidence}", "*"
 
 
-def isotonic(scores: Sequence[float], right: Sequence[bool]) -> _Curve:
+def isotonic(
+    scores: Sequence[float], right: Sequence[bool], expected: Sequence[float] | None = None
+) -> _Curve:
     """The rising curve that is closest to what was right, in steps of fields enough to trust.
 
     By pooling adjacent violators (Ayer et al. 1955). Each step has one right and one wrong field
     more than it was given (Laplace's rule), so that no score is worth 0 or 1. Written here, since
     no library that we need has it, and scikit-learn is a large one for 20 lines.
+
+    Args:
+        scores: of the fields.
+        right: which of them are right.
+        expected: of each the probability of being right that it has anyway; the curve is then the
+            share of these, at most 1.
     """
     order = np.argsort(np.asarray(scores, dtype=np.float64), kind="stable")
-    ordered, truth = np.asarray(scores, dtype=np.float64)[order], np.asarray(right, float)[order]
-    parts = max(1, len(ordered) // _STEP)
-    blocks: list[FloatArray] = []  # fields, sum of scores, right ones
-    for score, true in zip(
-        np.array_split(ordered, parts), np.array_split(truth, parts), strict=True
-    ):
-        blocks.append(np.array([len(score), score.sum(), true.sum()]))
+    weights = np.ones(len(order)) if expected is None else np.maximum(expected, 1e-6)
+    rows = np.stack([weights, scores, np.asarray(right, dtype=np.float64)], axis=1)[order]
+    rows[:, 1] *= rows[:, 0]
+    blocks: list[FloatArray] = []  # fields or what is expected of them, sum of scores, right ones
+    for part in np.array_split(rows, max(1, len(rows) // _STEP)):
+        blocks.append(part.sum(axis=0))
         while len(blocks) > 1 and (
             _share(blocks[-2]) >= _share(blocks[-1]) or _mean(blocks[-2]) >= _mean(blocks[-1])
         ):
@@ -162,4 +192,4 @@ def _mean(block: FloatArray) -> float:
 
 
 def _share(block: FloatArray) -> float:
-    return float((block[2] + 1) / (block[0] + 2))
+    return min(1.0, float((block[2] + 1) / (block[0] + 2)))

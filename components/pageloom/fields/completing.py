@@ -12,7 +12,7 @@ from pageloom.document.types import Field
 from pageloom.fields.calibration import Calibration, Evidence, Graded
 from pageloom.fields.checks import find
 from pageloom.fields.line_items import group_rows
-from pageloom.fields.values import FieldValues, Hints, normalise
+from pageloom.fields.values import FieldValues, Hints, Kind, normalise
 
 __all__ = ["complete", "grade", "plain"]
 
@@ -53,14 +53,25 @@ def complete(
             for field in found
         ]
         if calibration is not None and label in labels:
-            worth = [calibration(label, _evidence(field, found), field.score) for field in found]
+            kind = settings.kind(label)
+            worth = [
+                calibration(
+                    label, _evidence(field, found), field.score, _confidence(doc, field, kind)
+                )
+                for field in found
+            ]
             found[:] = [
                 replace(field, score=score) for field, score in zip(found, worth, strict=True)
             ]
             found.sort(key=lambda field: -field.score)
 
 
-def grade(doc: Doc, right: Mapping[str, Iterable[str]], spans_key: str) -> list[Graded]:
+def grade(
+    doc: Doc,
+    right: Mapping[str, Iterable[str]],
+    spans_key: str,
+    settings: FieldValues | None = None,
+) -> list[Graded]:
     """The fields of a tagged document, each with whether it is one of the right ones.
 
     A field is right that has the value or the text of a right one, case, blanks and punctuation
@@ -70,7 +81,9 @@ def grade(doc: Doc, right: Mapping[str, Iterable[str]], spans_key: str) -> list[
         doc: with the fields that a tagger found.
         right: label -> texts; fields of other labels are not graded.
         spans_key: the tagger's.
+        settings: the tagger's `field_values`, where it has any.
     """
+    settings = settings or FieldValues()
     group = doc.spans[spans_key]
     scores = {
         (span.label_, span.start, span.end): score
@@ -86,7 +99,9 @@ def grade(doc: Doc, right: Mapping[str, Iterable[str]], spans_key: str) -> list[
             score = scores.get((label, field.start, field.end))
             if score is not None:
                 is_right = plain(field.text) in known or field.value in values
-                graded.append(Graded(label, _evidence(field, found), score, is_right))
+                confidence = _confidence(doc, field, settings.kind(label))
+                evidence = _evidence(field, found)
+                graded.append(Graded(label, evidence, score, is_right, confidence))
     return graded
 
 
@@ -102,3 +117,13 @@ def _evidence(field: Field, found: Iterable[Field]) -> Evidence:
     said = field.value or plain(field.text)
     same = (other.value or plain(other.text) for other in found if other.start != field.start)
     return "repeated" if said in same else "none"
+
+
+def _confidence(doc: Doc, field: Field, kind: Kind) -> float:
+    """What a field's words were read with: the lowest confidence, 1 where none has one.
+
+    0 for what OCR read and is no date, or whatever its kind is: it was misread.
+    """
+    told = (token._.confidence for token in doc[field.start : field.end])
+    lowest = min((value for value in told if value is not None), default=1.0)
+    return 0.0 if lowest < 1 and kind != "text" and field.value is None else lowest

@@ -39,6 +39,9 @@ GROUP_PIXELS = 36_000_000
 """Pixels that they have together, about four A4 pages at 300 dpi: 108 MB for a worker. Beside the
 time that a larger page takes, the start of a process is nothing."""
 
+SUREST = 0.9999
+"""The highest confidence of a word that an engine read: those with 1 are the document's own."""
+
 _SETTINGS = ("engine", "lang", "mode", "psm", "workers", "min_confidence")
 _LOG = logging.getLogger("pageloom")
 
@@ -114,11 +117,12 @@ class _Job:
 class Ocr:
     """Reads the words of each page: the PDF's own text where there is some, else by OCR.
 
-    It returns a new `Doc` with one token a word: `token._.box`, `._.page` and `._.confidence`,
-    lines in `doc.spans["lines"]`, blocks in `doc.spans["layout"]`, and all that the old one had. A
-    caption and its value, or a date and a time, that are glued together are tokens of their own. A
-    page that fails leaves an error in `doc._.errors`, and its neighbours their words. A `Doc` that
-    has tokens, or no pages, passes through as it is.
+    It returns a new `Doc` with one token a word: `token._.box`, `._.page` and `._.confidence` (1
+    of a text layer's words, less of what an engine read), lines in `doc.spans["lines"]`, blocks in
+    `doc.spans["layout"]`, and all that the old one had. A caption and its value, or a date and a
+    time, that are glued together are tokens of their own. A page that fails leaves an error in
+    `doc._.errors`, and its neighbours their words. A `Doc` that has tokens, or no pages, passes
+    through as it is.
 
     Args:
         vocab: that of the pipeline.
@@ -244,7 +248,7 @@ class Ocr:
                 if words is None and self.mode != "skip":
                     pictures.append((reading, reading.page.image))
                 else:
-                    reading.tokens.set_result(self._tokens(reading.page, words or []))
+                    reading.tokens.set_result(self._tokens(reading.page, words or [], 1.0))
         if not pictures:
             return
         dpi = group[0].page.dpi or None
@@ -252,7 +256,7 @@ class Ocr:
         for at, (reading, image) in enumerate(pictures):
             with reading.noting():
                 words = self._reader.read(image, dpi) if together is None else together[at]
-                reading.tokens.set_result(self._tokens(reading.page, words))
+                reading.tokens.set_result(self._tokens(reading.page, words, SUREST))
 
     def _read_together(
         self, images: Sequence[Image.Image], dpi: int | None
@@ -270,13 +274,13 @@ class Ocr:
             return None
         return words
 
-    def _tokens(self, page: Page, words: Iterable[Word]) -> list[_Token]:
+    def _tokens(self, page: Page, words: Iterable[Word], surest: float) -> list[_Token]:
         across, down = 1000 / page.width, 1000 / page.height
         tokens = []
         for word in words:
             text = clean(word.text)
             if text and word.confidence >= self.min_confidence:
-                confidence = min(1.0, max(0.0, float(word.confidence)))
+                confidence = min(surest, max(0.0, float(word.confidence)))
                 pieces = split_glued(text, word.box)
                 for left, (piece, (x0, y0, x1, y1)) in enumerate(pieces, start=1 - len(pieces)):
                     box = clamp_box((x0 * across, y0 * down, x1 * across, y1 * down))
