@@ -3,6 +3,7 @@
 # make test    lint, types and the whole test suite
 # make test-quick   of it, what is not marked slow: after every change
 # make test-distributed   of it, what starts PostgreSQL, Redis and an Airflow with Celery workers
+# make docs    builds the documentation as a site: build/site/index.html
 # make bench   times pageloom beside the public library and writes benchmarks/RESULTS.md
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -28,7 +29,13 @@ UV = $$(command -v uv || echo python3 -m uv)
 EDITABLE := --constraint constraints.txt \
   --editable weights --editable 'components[weights,rapidocr,serve,view]' --editable 'provider[worker]'
 
-.PHONY: setup setup-tests demo test test-quick test-distributed lint bench constraints clean
+# What the documentation's site shows, where it lies here, so that links between pages work.
+SITE_PAGES := README.md provider/README.md recipes/README.md benchmarks/*.md dags/*.py \
+  weights/pageloom_weights/*/README.md
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(UV) run --quiet --isolated --no-project --python 3.11 \
+  --with mkdocs-material==9.8.1 mkdocs
+
+.PHONY: setup setup-tests demo test test-quick test-distributed lint docs bench constraints clean
 setup: $(STAMP)
 setup-tests: $(TEST_STAMP)
 
@@ -66,6 +73,12 @@ test-distributed: setup-tests
 demo: setup
 	$(PYTHON) -m demo
 
+docs:
+	@rm -rf build/docs && mkdir -p build/docs
+	@cp --parents $(SITE_PAGES) build/docs && cp -r docs build/docs/docs
+	$(MKDOCS) build --strict --quiet
+	@echo build/site/index.html
+
 bench: setup-tests
 	$(PYTHON) -m benchmarks.run
 
@@ -75,4 +88,4 @@ constraints: # the newest versions that fit, as name==version, without addresses
 	  --no-emit-package pageloom --no-emit-package pageloom-weights --output-file constraints.txt
 
 clean:
-	rm -rf .venv demo-output
+	rm -rf .venv demo-output build

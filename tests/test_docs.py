@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- not run: [^>]+ -->\n)?```python\n(.*?)```", re.DOTALL)
@@ -37,3 +38,18 @@ def test_links_between_pages_lead_somewhere():
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def pages_in(nav):
+    for entry in nav:
+        targets = entry.values() if isinstance(entry, dict) else [entry]
+        for target in targets:
+            yield from [target] if isinstance(target, str) else pages_in(target)
+
+
+def test_the_site_shows_every_page_once():
+    named = list(pages_in(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
+    cards = (ROOT / "weights" / "pageloom_weights").glob("*/README.md")
+    pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md"), *cards]
+    rest = [ROOT / "README.md", ROOT / "provider" / "README.md", ROOT / "recipes" / "README.md"]
+    assert sorted(named) == sorted(str(page.relative_to(ROOT)) for page in [*pages, *rest])
