@@ -121,8 +121,10 @@ def split_line(text: str, box: PixelBox) -> Iterator[tuple[str, PixelBox]]:
 
 # A caption up to its colon, and what it announces, which has a digit; not what begins with //.
 _CAPTION = re.compile(r"([^\W\d_][^:\d]*:)((?!//).*\d.*)")
-# 14/03/2018 or 14-Mar-18, and 5:57 without a blank before it.
-_TIME = re.compile(r"(.*\d[-/.](?:\d{1,2}|[^\W\d_]{3,9})[-/.](?:\d{4}|\d\d))(\d{1,2}:\d\d.*)")
+# 14/03/2018 or 14-Mar-18, and 5:57 or -5:57 or T5:57 without a blank before it.
+_TIME = re.compile(
+    r"(.*\d[-/.](?:\d{1,2}|[^\W\d_]{3,9})[-/.](?:\d{4}|\d\d))([-,;T]?\d{1,2}[:.]\d\d.*)"
+)
 
 
 def split_glued(text: str, box: PixelBox) -> list[tuple[str, PixelBox]]:
