@@ -9,7 +9,7 @@ from spacy.tokens import Span
 from spacy.training import Example
 
 from benchmarks.forms import blocks, plain, write
-from benchmarks.funsd import tag, words_labels
+from benchmarks.funsd import tag, word_logits
 from benchmarks.public_training import PublicLearner, collated
 from pageloom.corpus import funsd
 from pageloom.models import LiltForTokenClassification
@@ -93,7 +93,7 @@ def test_both_sides_begin_with_one_loss_and_learn(tagger, tmp_path):
     # Words in two windows count twice on both sides.
     assert losses[0] == pytest.approx(tagger.update([example])["lilt_tagger"], abs=1e-4)
     assert losses[-1] < 0.3 * losses[0]
-    found = words_labels(learner.model.eval(), tagger, example)
+    found = word_logits(learner.model.eval(), tagger, example).argmax(1)
     tag(example.predicted, [LABELS[label] for label in found])
     assert [(ent.start, ent.label_) for ent in example.predicted.ents] == [
         (1, "company"),
