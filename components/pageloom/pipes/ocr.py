@@ -26,7 +26,7 @@ from pageloom.ocr.word import clean, split_glued
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MODES", "Ocr"]
+__all__ = ["MODES", "SUREST", "Ocr"]
 
 MODES = ("auto", "force", "skip")
 PAGES_AHEAD = 5
