@@ -359,11 +359,12 @@ def test_fields_are_graded_by_text_and_by_value():
         Span(doc, at, at + 1, label=label) for at, label in enumerate(["total"] * 3 + ["date"])
     ]
     doc.spans["tagger"] = SpanGroup(doc, spans=spans, attrs={"scores": [0.9, 0.8, 0.7, 0.6]})
-    graded = grade(doc, {"total": ["RM9.00"], "company": ["A"]}, "tagger")
+    graded = grade(doc, {"total": ["RM9.00"], "company": ["A"], "date": ["2024-02-01"]}, "tagger")
     assert graded == [
         Graded("total", "repeated", 0.9, True),
         Graded("total", "repeated", 0.8, True),
         Graded("total", "none", 0.7, False),
+        Graded("date", "none", 0.6, True),
     ]
 
 

@@ -84,6 +84,7 @@ def grade(
         settings: the tagger's `field_values`, where it has any.
     """
     settings = settings or FieldValues()
+    hints = Hints.of(doc.text, settings)
     group = doc.spans[spans_key]
     scores = {
         (span.label_, span.start, span.end): score
@@ -91,15 +92,17 @@ def grade(
     }
     graded: list[Graded] = []
     for label, texts in right.items():
-        known = {plain(text) for text in texts}
+        kind, known = settings.kind(label), {plain(text) for text in texts}
         found: list[Field] = doc._.fields.get(label, [])
-        # Of equal value: what a right text was read as elsewhere in this document.
-        values = {field.value for field in found if plain(field.text) in known} - {None}
+        values = {value.text for text in texts if (value := normalise(kind, text, hints))}
+        # Of equal value, too: what a right text was read as elsewhere in this document.
+        values |= {field.value for field in found if plain(field.text) in known}
+        values.discard(None)
         for field in found:
             score = scores.get((label, field.start, field.end))
             if score is not None:
                 is_right = plain(field.text) in known or field.value in values
-                confidence = _confidence(doc, field, settings.kind(label))
+                confidence = _confidence(doc, field, kind)
                 evidence = _evidence(field, found)
                 graded.append(Graded(label, evidence, score, is_right, confidence))
     return graded
