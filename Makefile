@@ -65,7 +65,7 @@ test: lint
 	$(MAKE) --no-print-directory test-distributed
 
 test-quick: lint
-	.venv/bin/pytest -n 2 --dist worksteal -m 'not slow and not distributed'
+	.venv/bin/pytest -n 3 --dist worksteal -m 'not slow and not distributed'
 
 test-distributed: setup-tests
 	.venv/bin/pytest -n 0 -m distributed tests/integration

@@ -25,6 +25,7 @@ def blocks():
                 yield pytest.param(code, id=f"{page.relative_to(ROOT)}-{number}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", list(blocks()))
 def test_a_block_runs(code, tmp_path):
     env = os.environ | {"AIRFLOW_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
