@@ -32,7 +32,7 @@ EDITABLE := --constraint constraints.txt \
 # What the documentation's site shows, where it lies here, so that links between pages work.
 SITE_PAGES := README.md provider/README.md recipes/README.md benchmarks/*.md dags/*.py \
   weights/pageloom_weights/*/README.md
-MKDOCS := NO_MKDOCS_2_WARNING=1 $(UV) run --quiet --isolated --no-project --python 3.11 \
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(UV) run --quiet --isolated --no-project --python $(PYTHON) \
   --with mkdocs-material==9.8.1 mkdocs
 
 .PHONY: setup setup-tests demo test test-quick test-distributed lint docs bench constraints clean
@@ -73,7 +73,7 @@ test-distributed: setup-tests
 demo: setup
 	$(PYTHON) -m demo
 
-docs:
+docs: setup
 	@rm -rf build/docs && mkdir -p build/docs
 	@cp --parents $(SITE_PAGES) build/docs && cp -r docs build/docs/docs
 	$(MKDOCS) build --strict --quiet

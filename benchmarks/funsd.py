@@ -178,21 +178,21 @@ def scored(model: Any, nlp: Language, args: argparse.Namespace) -> Scores:
     model.eval()
     component: Any = nlp.get_pipe(nlp.pipe_names[0])
     labels = component.scheme.labels
-    found = []
-    for best_of_each in (True, False):
-        told = examples(nlp, args.folder / PARTS["dev"], args.boxes)
-        for example in told:
-            logits = word_logits(model, component, example)
-            if best_of_each:
-                tag(example.predicted, [labels[best] for best in logits.argmax(1)])
-            else:
-                example.predicted.ents = [
-                    Span(example.predicted, entity.start, entity.end, label=entity.label)
-                    for entity in component.scheme.entities(logits)
-                ]
-        scores = Scorer.score_spans(told, "ents", getter=lambda doc, _: doc.ents)
-        found.append(float(scores["ents_f"]))
-    return found[0], found[1]
+    told = examples(nlp, args.folder / PARTS["dev"], args.boxes)
+    logits = [word_logits(model, component, example) for example in told]
+    for example, found in zip(told, logits, strict=True):
+        tag(example.predicted, [labels[best] for best in found.argmax(1)])
+    of_words = entity_f1(told)
+    for example, found in zip(told, logits, strict=True):
+        doc, entities = example.predicted, component.scheme.entities(found)
+        doc.ents = [Span(doc, each.start, each.end, label=each.label) for each in entities]
+    return of_words, entity_f1(told)
+
+
+def entity_f1(told: Sequence[Example]) -> float:
+    """Of the entities that the documents have now."""
+    scores = Scorer.score_spans(told, "ents", getter=lambda doc, _: doc.ents)
+    return float(scores["ents_f"])
 
 
 def word_logits(model: Any, component: Any, example: Example) -> npt.NDArray[np.float32]:

@@ -293,10 +293,11 @@ def test_what_ocr_read_is_worth_what_its_confidence_is():
     assert calibration("total", "none", 0.9, 0.99) == pytest.approx(0.9, abs=0.03)
     assert calibration("total", "none", 0.9, 0.5) == pytest.approx(0.4, abs=0.03)
     assert 0.4 < calibration("total", "none", 0.9, 0.8) < 0.9
-    # Where no field is exact, those that OCR read say what scores are worth, and nothing more.
-    alone = Calibration.fit([*read_with(0.5, 4), *read_with(0.99, 9)])
-    assert alone.reading is None
-    assert alone("total", "none", 0.9, 0.5) == pytest.approx(0.65, abs=0.02)
+    # Where hardly any is exact, those that OCR read say what scores are worth, and nothing more.
+    for few in ([], exact[:2]):
+        alone = Calibration.fit([*few, *read_with(0.5, 4), *read_with(0.99, 9)])
+        assert alone.reading is None
+        assert alone("total", "none", 0.9, 0.5) == pytest.approx(0.65, abs=0.02)
 
 
 @given(

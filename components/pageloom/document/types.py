@@ -64,7 +64,7 @@ class Field:
     """A value that a component found on a page.
 
     Args:
-        text: the words as they stand in the document, joined by spaces.
+        text: the words as they stand in the document.
         score: 0 to 1; calibrated where the model's checkpoint has a `calibration.json`.
         page: from 1; None where its tokens lie on no page.
         box: union of its words' boxes, 0 to 1000; None where they have none.

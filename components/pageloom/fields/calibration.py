@@ -109,13 +109,13 @@ class Calibration(BaseModel):
 
         A label, or a label with one kind of evidence, that has fewer than `fewest` fields goes by
         the next wider curve. Fields that OCR read tell what its confidence is worth where there are
-        exact ones, too; else they make the curves themselves.
+        `fewest` exact ones, too; else all make the curves together.
         """
         fields = list(graded)
         exact = [field for field in fields if field.confidence == 1]
         by_ocr = [field for field in fields if field.confidence < 1]
         pairs: defaultdict[str, list[Graded]] = defaultdict(list)
-        for field in exact or fields:
+        for field in exact if len(exact) >= fewest else fields:
             for name in _names(field.label, field.evidence):
                 pairs[name].append(field)
         fitted = cls(
@@ -125,7 +125,7 @@ class Calibration(BaseModel):
                 if len(found) >= fewest
             }
         )
-        if not exact or len(by_ocr) < fewest:
+        if min(len(exact), len(by_ocr)) < fewest:
             return fitted
         worth = [fitted._exact(f.label, f.evidence, f.score) for f in by_ocr]
         reading = isotonic([f.confidence for f in by_ocr], [f.right for f in by_ocr], worth)
